@@ -71,12 +71,7 @@ export class DescriptorStore {
         this.#files.set(fileName, raw);
       } else if (field === FILE_PACKAGE) {
         packageName = reader.string();
-      } else if (
-        field === FILE_MESSAGE ||
-        field === FILE_ENUM ||
-        field === FILE_SERVICE ||
-        field === FILE_EXTENSION
-      ) {
+      } else if (field === FILE_MESSAGE || field === FILE_ENUM || field === FILE_SERVICE || field === FILE_EXTENSION) {
         const name = declaredName(reader.bytes());
         this.#owners.set(packageName === '' ? name : `${packageName}.${name}`, fileName);
       } else {

@@ -189,6 +189,14 @@ export function createMessage<Shape extends Message>(
   return create(messageSchema<Shape>(typeName), init) as Shape;
 }
 
+/**
+ * The name of an enum value, as Envoy's documentation writes it: `enumName('envoy.config.cluster.v3.Cluster.LbPolicy', 3)`
+ * is `RANDOM`. The number itself, in digits, when the enum has no such value.
+ */
+export function enumName(typeName: string, value: number): string {
+  return protoRegistry().getEnum(typeName)?.value[value]?.name ?? String(value);
+}
+
 /** Encodes a message in protobuf's binary form. */
 export function encodeMessage(message: Message): Uint8Array {
   return toBinary(messageSchema(message.$typeName), message);
