@@ -1,0 +1,46 @@
+import type { Connection, ConnectionInfo } from './connection.ts';
+
+/** Result of a network filter: go on to the next filter, or stop here until `continueReading`. */
+export const NetworkFilterStatus = { Continue: 0, StopIteration: 1 } as const;
+/** @see NetworkFilterStatus */
+export type NetworkFilterStatus = (typeof NetworkFilterStatus)[keyof typeof NetworkFilterStatus];
+
+/** What a network filter may do. Owned by the connection's filter manager. */
+export interface NetworkFilterCallbacks {
+  readonly connection: Connection;
+  /** Resumes iteration after StopIteration, with the data held so far. */
+  continueReading(): void;
+}
+
+/** A read filter on a connection: the HTTP connection manager and tcp_proxy are terminal ones. */
+export interface NetworkFilter {
+  initialize(callbacks: NetworkFilterCallbacks): void;
+  onNewConnection(): NetworkFilterStatus;
+  /** `chunk` never changes afterwards. `endStream`: the peer half-closed; the chunk may be empty. */
+  onData(chunk: Uint8Array, endStream: boolean): NetworkFilterStatus;
+}
+
+/** Makes one filter a connection, from configuration parsed once. */
+export interface NetworkFilterFactory {
+  create(): NetworkFilter;
+  /** A terminal filter must be the last of its chain, and the last must be terminal. */
+  readonly terminal: boolean;
+}
+
+/** What a listener filter says after looking at the first octets. */
+export type ListenerFilterResult = 'continue' | 'need_more' | 'close';
+
+/** Looks at the first octets of a connection before a filter chain is chosen. */
+export interface ListenerFilter {
+  /** How many octets it may want to see. 0: none; it is then asked once with nothing. */
+  readonly maxReadOctets: number;
+  /** `peeked` holds all octets so far, which stay unread; it fills fields of `info`. */
+  inspect(peeked: Uint8Array, info: ConnectionInfo): ListenerFilterResult;
+  /** Octets at the front that the filter consumes (PROXY header); asked after `continue`. */
+  readonly consumedOctets: number;
+}
+
+/** Makes one listener filter a connection. */
+export interface ListenerFilterFactory {
+  create(): ListenerFilter;
+}

@@ -1,0 +1,32 @@
+/** A certificate chain with its private key, parsed and matched. */
+export interface TlsCertificateSecret {
+  /** PEM, leaf first. */
+  readonly certificateChain: string;
+  /** PEM, unencrypted; never logged nor dumped. */
+  readonly privateKey: string;
+  readonly ocspStaple: Uint8Array | null;
+}
+
+/** Trusted authorities and the rules for peers, as PEM and the message's own fields. */
+export interface ValidationSecret {
+  /** PEM bundle, or '' when there is none. */
+  readonly trustedCa: string;
+  /** PEM bundle, or ''. */
+  readonly crl: string;
+}
+
+/** Told when a secret has a (new) value. */
+export interface SecretListener {
+  onSecret(): void;
+}
+
+/** A secret that may change while in use: static, from a file, or from an SDS service. */
+export interface SecretSource<T> {
+  readonly name: string;
+  /** The current value; null while the first is awaited. */
+  readonly current: T | null;
+  /** Grows with each new value. */
+  readonly version: number;
+  subscribe(listener: SecretListener): void;
+  unsubscribe(listener: SecretListener): void;
+}

@@ -1,0 +1,186 @@
+import type { Address } from '#gateway/base/address.ts';
+import type { Protocol, RequestEncoder, ResponseDecoder } from '#gateway/protocol/codec.ts';
+import type { RequestHead } from '#gateway/protocol/headers/message-head.ts';
+import type { Counter, Gauge, Histogram, Scope } from '#gateway/stats/stats.ts';
+import type { Connection, ConnectionInfo } from './connection.ts';
+import type { JsonValue } from './stream-info.ts';
+
+/** Region, zone and sub-zone; empty strings when unknown. */
+export interface Locality {
+  readonly region: string;
+  readonly zone: string;
+  readonly subZone: string;
+}
+
+/** How the balancers see a host. */
+export type HostHealth = 'healthy' | 'degraded' | 'unhealthy';
+
+/** Per-host figures of `/clusters`. */
+export interface HostStats {
+  readonly cxTotal: Counter;
+  readonly cxActive: Gauge;
+  readonly cxConnectFail: Counter;
+  readonly rqTotal: Counter;
+  readonly rqActive: Gauge;
+  readonly rqSuccess: Counter;
+  readonly rqError: Counter;
+  readonly rqTimeout: Counter;
+}
+
+/** What the outlier detector is told of a host's answers; a null object when detection is off. */
+export interface OutlierMonitor {
+  /** A response head came (or an equivalent status was made locally). */
+  putHttpResponseCode(status: number): void;
+  /** Something local went wrong: connect failure, timeout, reset. */
+  putResult(result: 'connect_failed' | 'connect_timeout' | 'reset' | 'timeout' | 'connect_success' | 'request_success' | 'request_failed'): void;
+  readonly ejected: boolean;
+}
+
+/** One upstream endpoint. */
+export interface Host {
+  readonly address: Address;
+  /** Name of the endpoint or of the DNS entry it came from, or ''. */
+  readonly hostname: string;
+  readonly cluster: ClusterInfo;
+  readonly locality: Locality;
+  readonly priority: number;
+  readonly weight: number;
+  readonly canary: boolean;
+  readonly metadata: { readonly [namespace: string]: { readonly [key: string]: JsonValue } };
+  readonly stats: HostStats;
+  readonly outlier: OutlierMonitor;
+  readonly health: HostHealth;
+}
+
+/** `cluster.<name>.*` counters that the data path touches; made once per cluster. */
+export interface ClusterTrafficStats {
+  readonly scope: Scope;
+  readonly rqTotal: Counter;
+  readonly rqActive: Gauge;
+  readonly rqPendingTotal: Counter;
+  readonly rqPendingActive: Gauge;
+  readonly rqPendingOverflow: Counter;
+  readonly rqPendingFailureEject: Counter;
+  readonly rqCancelled: Counter;
+  readonly rqMaintenanceMode: Counter;
+  readonly rqTimeout: Counter;
+  readonly rqMaxDurationReached: Counter;
+  readonly rqPerTryTimeout: Counter;
+  readonly rqRxReset: Counter;
+  readonly rqTxReset: Counter;
+  readonly rqRetry: Counter;
+  readonly rqRetryLimitExceeded: Counter;
+  readonly rqRetryOverflow: Counter;
+  readonly rqRetrySuccess: Counter;
+  readonly rqRetryBackoffExponential: Counter;
+  readonly rqCompleted: Counter;
+  /** `upstream_rq_1xx` ... `upstream_rq_5xx`, by first digit; index 0 unused. */
+  readonly rqCodeClass: readonly Counter[];
+  /** `upstream_rq_<code>`, made on first use. */
+  rqCode(status: number): Counter;
+  readonly rqTime: Histogram;
+  readonly noRoutableHosts: Counter;
+  readonly cxTotal: Counter;
+  readonly cxActive: Gauge;
+  readonly cxConnectFail: Counter;
+  readonly cxConnectTimeout: Counter;
+  readonly cxOverflow: Counter;
+  readonly cxRxBytesTotal: Counter;
+  readonly cxTxBytesTotal: Counter;
+  readonly flowControlPausedReadingTotal: Counter;
+  readonly flowControlResumedReadingTotal: Counter;
+  readonly flowControlBackedUpTotal: Counter;
+  readonly flowControlDrainedTotal: Counter;
+}
+
+/** A counted limit of a circuit breaker. */
+export interface Resource {
+  /** False: the limit is reached; nothing was taken. */
+  tryAcquire(): boolean;
+  /** True while another one may be taken. */
+  readonly available: boolean;
+  release(): void;
+}
+
+/** The circuit breaker of one priority. Envoy's ResourceManager. */
+export interface ResourceManager {
+  readonly connections: Resource;
+  readonly pendingRequests: Resource;
+  readonly requests: Resource;
+  readonly retries: Resource;
+}
+
+/** Immutable facts about a cluster, valid for streams that began before it was replaced. */
+export interface ClusterInfo {
+  readonly name: string;
+  /** `alt_stat_name` or the name. */
+  readonly observabilityName: string;
+  readonly stats: ClusterTrafficStats;
+  readonly connectTimeoutMs: number;
+  readonly perConnectionBufferLimitOctets: number;
+  readonly maxRequestsPerConnection: number;
+  readonly metadata: { readonly [namespace: string]: { readonly [key: string]: JsonValue } };
+  resources(priority: 'default' | 'high'): ResourceManager;
+  /** From HttpProtocolOptions of the cluster; 0: none. */
+  readonly maxStreamDurationMs: number;
+  readonly maintenanceMode: boolean;
+  /** Downstream protocol decides the upstream's (use_downstream_protocol_config). */
+  readonly useDownstreamProtocol: boolean;
+}
+
+/** What a balancer may look at. One per stream; the router implements it. */
+export interface LoadBalancerContext {
+  readonly requestHead: RequestHead | null;
+  readonly downstreamConnection: Connection | null;
+  /** From the route's hash policy, or null. */
+  hashKey(): bigint | null;
+  readonly metadataMatch: { readonly [key: string]: JsonValue } | null;
+  /** True: this host should be skipped (retry predicates). */
+  shouldSelectAnotherHost(host: Host): boolean;
+  readonly hostSelectionRetryCount: number;
+}
+
+/** Why a pool could not give a stream. */
+export type PoolFailureReason = 'overflow' | 'local_connection_failure' | 'remote_connection_failure' | 'timeout';
+
+/** Told the outcome of `newStream`, maybe before that call returns. */
+export interface PoolCallbacks {
+  /** `encoder` is ready for the head. `info` is the upstream connection; `host` may differ from the one first chosen. */
+  onPoolReady(encoder: RequestEncoder, host: Host, info: ConnectionInfo, protocol: Protocol): void;
+  onPoolFailure(reason: PoolFailureReason, details: string, host: Host): void;
+}
+
+/** A waiting request. */
+export interface Cancellable {
+  cancel(): void;
+}
+
+/** HTTP connections to one host. */
+export interface HttpPool {
+  readonly host: Host;
+  /** Null when the outcome was told before return. */
+  newStream(decoder: ResponseDecoder, callbacks: PoolCallbacks): Cancellable | null;
+}
+
+/** Told the outcome of a TCP connection attempt. */
+export interface TcpPoolCallbacks {
+  /** The connection belongs to the caller from here on. */
+  onTcpReady(connection: Connection, host: Host): void;
+  onTcpFailure(reason: PoolFailureReason, details: string, host: Host | null): void;
+}
+
+/** A cluster as the data path uses it. */
+export interface UpstreamCluster {
+  readonly info: ClusterInfo;
+  /** Null: no healthy host (or none at all). Pure given its inputs; counts nothing. */
+  chooseHost(context: LoadBalancerContext | null): Host | null;
+  httpPool(host: Host, priority: 'default' | 'high', downstreamProtocol: Protocol | null): HttpPool;
+  /** Opens a TCP (or TLS) connection to a chosen host. Null when the outcome was told before return. */
+  tcpConnection(context: LoadBalancerContext | null, callbacks: TcpPoolCallbacks): Cancellable | null;
+}
+
+/** All clusters by name. */
+export interface ClusterManager {
+  get(name: string): UpstreamCluster | null;
+  readonly names: readonly string[];
+}
