@@ -1,0 +1,310 @@
+import type { Socket } from 'node:net';
+import type {
+  CloseKind,
+  Connection,
+  ConnectionCallbacks,
+  ConnectionEvent,
+  ConnectionInfo,
+  ConnectionSink,
+} from '#gateway/api/connection.ts';
+import { OutputBuffer, releaseSlab } from '#gateway/base/output-buffer.ts';
+import { abortSocket, plainWriteCopies } from '#gateway/runtime/sockets.ts';
+import type { Timer, Timers } from '#gateway/runtime/timers.ts';
+import { atTurnEnd } from '#gateway/runtime/turn.ts';
+import { attachConnection, endThenTell, startReading, stopSocket } from './socket-events.ts';
+
+/** What a connection is made over. */
+export interface SocketConnectionOptions {
+  readonly timers: Timers;
+  /** True for TLS: what was written belongs to the socket, and its slab is never used again. */
+  readonly secure: boolean;
+  /** True while the TCP or TLS handshake is going on; `established` or `failed` end that. */
+  readonly connecting: boolean;
+}
+
+const noCallbacks: readonly ConnectionCallbacks[] = [];
+
+/**
+ * A connection over a node:net or node:tls socket, on every runtime.
+ *
+ * Output gathers in `output` and is written once at the end of the turn. A connection with nothing to write holds no
+ * buffer. Events of the socket arrive by `socket-events.ts`, through listeners shared by all connections.
+ *
+ *     connecting --established--> open --close(flush)--> closing --flushed, peer gone or timed out--> closed
+ *         \----------failed, close, peer's end---------------------------------------------------------^
+ */
+export class SocketConnection implements Connection {
+  readonly info: ConnectionInfo;
+  readonly output: OutputBuffer;
+  readonly socket: Socket;
+  state: 'connecting' | 'open' | 'closing' | 'closed';
+  octetsReceived = 0;
+  octetsSent = 0;
+  readonly #timers: Timers;
+  readonly #slabsReusable: boolean;
+  #sink: ConnectionSink | null = null;
+  #callbacks: readonly ConnectionCallbacks[] = noCallbacks;
+  #timer: Timer | null = null;
+  #flushQueued = false;
+  #readDisabled = 0;
+  #flowing = false;
+  #started = false;
+  #remoteEnded = false;
+  #writeEnded = false;
+  #awaitPeer = false;
+  #bufferLimit = 0;
+  #aboveHigh = false;
+  #delayedCloseMs = 0;
+  #unsentAtTimer = 0;
+  #closeDetails = '';
+  #socketError = '';
+  #onWritten: (() => void) | null = null;
+
+  constructor(socket: Socket, info: ConnectionInfo, options: SocketConnectionOptions) {
+    this.socket = socket;
+    this.info = info;
+    this.output = new OutputBuffer(this);
+    this.state = options.connecting ? 'connecting' : 'open';
+    this.#timers = options.timers;
+    this.#slabsReusable = plainWriteCopies && !options.secure;
+    attachConnection(socket, this);
+  }
+
+  get unsentOctets(): number {
+    return this.output.pendingOctets + this.socket.writableLength;
+  }
+
+  setSink(sink: ConnectionSink): void {
+    this.#sink = sink;
+    this.#updateFlow();
+  }
+
+  addCallbacks(callbacks: ConnectionCallbacks): void {
+    this.#callbacks = [...this.#callbacks, callbacks];
+  }
+
+  removeCallbacks(callbacks: ConnectionCallbacks): void {
+    this.#callbacks = this.#callbacks.filter((had) => had !== callbacks);
+  }
+
+  setBufferLimit(octets: number): void {
+    this.#bufferLimit = octets;
+  }
+
+  setDelayedCloseTimeout(timeoutMs: number): void {
+    this.#delayedCloseMs = timeoutMs;
+  }
+
+  /** Gives up after `timeoutMs` unless `established` comes first. 0: waits as long as the system does. */
+  startConnectTimer(timeoutMs: number): void {
+    if (timeoutMs <= 0 || this.state !== 'connecting') return;
+    this.#timer ??= this.#timers.create(this);
+    this.#timer.enable(timeoutMs);
+  }
+
+  /** The handshake is done and judged: tells `connected`, lets octets flow both ways. */
+  established(): void {
+    if (this.state !== 'connecting') return;
+    this.#timer?.disable();
+    this.state = 'open';
+    this.#raise('connected', '');
+    if (this.state !== 'open') return;
+    this.#updateFlow();
+    this.#queueFlush();
+  }
+
+  /** The handshake failed, or its verdict was no: closes and tells why. */
+  failed(details: string): void {
+    if (this.state === 'closed') return;
+    this.#finish('remote_close', details);
+    this.socket.destroy();
+  }
+
+  readDisable(disable: boolean): void {
+    this.#readDisabled += disable ? 1 : -1;
+    this.#updateFlow();
+  }
+
+  close(kind: CloseKind, details = ''): void {
+    if (this.state === 'closed') return;
+    if (kind === 'abort' || this.state === 'connecting') {
+      this.#finish('local_close', details);
+      abortSocket(this.socket);
+      return;
+    }
+    if (this.state === 'closing') return;
+    this.#flush();
+    this.#closeDetails = details;
+    const wait = kind === 'flush_and_delay' && this.#delayedCloseMs > 0 && !this.#remoteEnded;
+    if (!wait && (this.socket.writableLength === 0 || this.socket.destroyed)) {
+      this.#finish('local_close', details);
+      stopSocket(this.socket);
+      return;
+    }
+    this.state = 'closing';
+    this.#awaitPeer = wait;
+    this.#writeEnded = true;
+    this.#updateFlow();
+    endThenTell(this.socket);
+    this.#armDelayedClose();
+  }
+
+  endWrite(): void {
+    if (this.#writeEnded || this.state === 'closing' || this.state === 'closed') return;
+    this.#writeEnded = true;
+    if (this.state === 'connecting') return;
+    this.#flush();
+    this.socket.end();
+  }
+
+  /** @see OutputOwner */
+  onOutputPending(): void {
+    this.#queueFlush();
+  }
+
+  /** @see TurnTask */
+  onTurnEnd(): void {
+    this.#flushQueued = false;
+    if (this.state === 'connecting') return;
+    this.#flush();
+    if (this.#writeEnded && this.state === 'open' && !this.socket.writableEnded) this.socket.end();
+  }
+
+  /** @see TimerTarget */
+  onTimer(): void {
+    if (this.state === 'connecting') {
+      this.#finish('local_close', 'connect_timeout');
+      this.socket.destroy();
+      return;
+    }
+    if (this.state !== 'closing') return;
+    if (this.socket.writableLength < this.#unsentAtTimer) {
+      this.#armDelayedClose(); // the peer is slow but does read
+      return;
+    }
+    this.#finish('local_close', this.#closeDetails);
+    abortSocket(this.socket);
+  }
+
+  /** The socket read something. */
+  onSocketData(chunk: Uint8Array): void {
+    if (this.state !== 'open') return; // closing: what still comes is dropped
+    this.octetsReceived += chunk.length;
+    this.#sink!.onData(chunk);
+  }
+
+  /** The peer half-closed. */
+  onSocketEnd(): void {
+    if (this.#remoteEnded) return;
+    this.#remoteEnded = true;
+    if (this.state === 'open') {
+      this.#sink?.onRemoteEnd();
+      return;
+    }
+    if (this.state === 'closing' && this.#awaitPeer) {
+      this.#awaitPeer = false;
+      if (this.socket.writableFinished) this.#closed();
+    }
+  }
+
+  /** The socket failed; its `close` follows. */
+  onSocketError(code: string): void {
+    if (this.#socketError === '') this.#socketError = code;
+  }
+
+  /** The socket is gone. */
+  onSocketClose(): void {
+    if (this.state === 'closed') return;
+    if (this.state === 'closing') this.#finish('local_close', this.#closeDetails);
+    else this.#finish('remote_close', this.#socketError);
+  }
+
+  /** Everything written is with the kernel, FIN included. */
+  onSocketFinish(): void {
+    if (this.state === 'closing' && !this.#awaitPeer) this.#closed();
+  }
+
+  #queueFlush(): void {
+    if (this.#flushQueued) return;
+    this.#flushQueued = true;
+    atTurnEnd(this);
+  }
+
+  #flush(): void {
+    const { output, socket } = this;
+    const octets = output.pendingOctets;
+    if (octets === 0) return;
+    if (this.state === 'closed' || this.state === 'closing' || socket.writableEnded || socket.destroyed) {
+      output.take();
+      return;
+    }
+    this.octetsSent += octets;
+    const slab = output.slab;
+    if (this.#bufferLimit !== 0 && octets + socket.writableLength > this.#bufferLimit) this.#writeAboveLimit();
+    else if (output.singleSegment) socket.write(output.takeSegment());
+    else {
+      const chunks = output.take();
+      socket.cork();
+      for (let i = 0; i < chunks.length; i++) socket.write(chunks[i]!);
+      socket.uncork();
+    }
+    if (this.#slabsReusable && socket.writableLength === 0) releaseSlab(slab);
+  }
+
+  // Asks to be told when the last chunk is gone: a socket's `drain` only knows its own mark, not ours.
+  #writeAboveLimit(): void {
+    const { socket } = this;
+    const chunks = this.output.take();
+    this.#onWritten ??= () => this.#checkLow();
+    socket.cork();
+    for (let i = 0; i < chunks.length; i++) socket.write(chunks[i]!, this.#onWritten);
+    socket.uncork();
+    if (!this.#aboveHigh && socket.writableLength > this.#bufferLimit) {
+      this.#aboveHigh = true;
+      for (const callbacks of this.#callbacks) callbacks.onAboveWriteBufferHighWatermark();
+    }
+  }
+
+  #checkLow(): void {
+    if (!this.#aboveHigh || this.state !== 'open' || this.unsentOctets > this.#bufferLimit / 2) return;
+    this.#aboveHigh = false;
+    for (const callbacks of this.#callbacks) callbacks.onBelowWriteBufferLowWatermark();
+  }
+
+  #updateFlow(): void {
+    // While closing what comes is read and dropped, so that the peer's end is seen and no RST kills the last octets.
+    const wanted =
+      this.state === 'closing' || (this.state === 'open' && this.#readDisabled === 0 && this.#sink !== null);
+    if (wanted === this.#flowing || this.state === 'closed') return;
+    this.#flowing = wanted;
+    if (!this.#started) {
+      this.#started = true;
+      startReading(this.socket);
+    } else if (wanted) this.socket.resume();
+    else this.socket.pause();
+  }
+
+  #armDelayedClose(): void {
+    if (this.#delayedCloseMs <= 0) return;
+    this.#unsentAtTimer = this.socket.writableLength;
+    this.#timer ??= this.#timers.create(this);
+    this.#timer.enable(this.#delayedCloseMs);
+  }
+
+  #closed(): void {
+    this.#finish('local_close', this.#closeDetails);
+    this.socket.destroy();
+  }
+
+  #finish(event: ConnectionEvent, details: string): void {
+    this.state = 'closed';
+    this.#timer?.disable();
+    this.#sink = null;
+    this.output.take();
+    this.#raise(event, details);
+  }
+
+  #raise(event: ConnectionEvent, details: string): void {
+    for (const callbacks of this.#callbacks) callbacks.onConnectionEvent(event, details);
+  }
+}

@@ -1,0 +1,70 @@
+import type { Socket } from 'node:net';
+
+/** What a socket's owner is told. */
+export interface SocketOwner {
+  onSocketData(chunk: Uint8Array): void;
+  onSocketEnd(): void;
+  /** `code`: the system's name (`ECONNRESET`), or the message where there is none. */
+  onSocketError(code: string): void;
+  onSocketClose(): void;
+  onSocketFinish(): void;
+}
+
+const owner = Symbol('owner');
+
+type OwnedSocket = Socket & { [owner]?: SocketOwner };
+
+// One function each for all sockets: a connection costs no closures.
+function onData(this: OwnedSocket, chunk: Uint8Array): void {
+  this[owner]!.onSocketData(chunk);
+}
+function onEnd(this: OwnedSocket): void {
+  this[owner]!.onSocketEnd();
+}
+function onError(this: OwnedSocket, error: NodeJS.ErrnoException): void {
+  this[owner]!.onSocketError(error.code ?? error.message);
+}
+function onClose(this: OwnedSocket): void {
+  this[owner]!.onSocketClose();
+}
+
+function onFinish(this: OwnedSocket): void {
+  this[owner]!.onSocketFinish();
+}
+
+/** Makes `to` the one that is told of the socket's events. Nothing is read before `startReading`. */
+export function attachConnection(socket: Socket, to: SocketOwner): void {
+  const owned: OwnedSocket = socket;
+  owned[owner] = to;
+  socket.on('end', onEnd);
+  socket.on('error', onError);
+  socket.on('close', onClose);
+}
+
+/** Starts the flow for the first time. */
+export function startReading(socket: Socket): void {
+  socket.on('data', onData);
+  socket.resume();
+}
+
+/** Ends our side; `onSocketFinish` follows when everything is with the kernel. */
+export function endThenTell(socket: Socket): void {
+  socket.once('finish', onFinish);
+  if (!socket.writableEnded) socket.end();
+  else if (socket.writableFinished) queueMicrotask(onFinish.bind(socket));
+}
+
+function destroyThis(this: Socket): void {
+  this.destroy();
+}
+
+/** Ends a socket whose owner is done with it: FIN after what is written, then gone. */
+export function stopSocket(socket: Socket): void {
+  if (socket.destroyed) return;
+  if (socket.writableFinished) {
+    socket.destroy();
+    return;
+  }
+  socket.once('finish', destroyThis);
+  if (!socket.writableEnded) socket.end();
+}

@@ -1,0 +1,64 @@
+import net from 'node:net';
+import { type Address, ipAddress, pipeAddress } from '#gateway/base/address.ts';
+import { runtimeName } from './runtime-name.ts';
+
+/**
+ * Whether a buffer given to a plain socket's `write` may be refilled at once when `writableLength` is 0 afterwards.
+ * Never true of TLS. Deno writes later, from the buffer itself.
+ */
+export const plainWriteCopies: boolean = runtimeName !== 'deno';
+
+/** Where an outgoing connection goes. */
+export interface ConnectTarget {
+  readonly address: Address;
+  /** Local address to bind to, or null. */
+  readonly bindAddress: Address | null;
+}
+
+/** Starts a TCP or unix-socket connection; failures come as the socket's `error`, never thrown. */
+export function connectSocket(target: ConnectTarget): net.Socket {
+  const { address, bindAddress } = target;
+  if (address.kind === 'pipe') return net.connect({ path: address.host, allowHalfOpen: true });
+  const options: net.TcpNetConnectOpts = {
+    host: address.host,
+    port: address.port,
+    allowHalfOpen: true,
+    noDelay: true,
+    autoSelectFamily: false,
+  };
+  if (bindAddress !== null && bindAddress.kind === 'ip') {
+    options.localAddress = bindAddress.host;
+    if (bindAddress.port !== 0) options.localPort = bindAddress.port;
+  }
+  return net.connect(options);
+}
+
+/** Closes at once, with a RST where the runtime can send one. */
+export function abortSocket(socket: net.Socket): void {
+  if (socket.destroyed) return;
+  try {
+    socket.resetAndDestroy();
+  } catch {
+    // Not a TCP handle (TLS, unix socket), or one that is not there any more.
+    socket.destroy();
+  }
+}
+
+const mappedPrefix = '::ffff:';
+
+/** Makes an address of what a socket reports; an IPv4-mapped IPv6 address becomes the IPv4 one, as in Envoy. */
+export function socketAddress(host: string | undefined, port: number | undefined): Address | null {
+  if (host === undefined || host === '') return null;
+  if (host.startsWith(mappedPrefix) && host.includes('.')) return ipAddress(host.slice(mappedPrefix.length), port ?? 0);
+  return ipAddress(host, port ?? 0);
+}
+
+/** The peer's address; for a unix socket, which has none, a pipe with an empty path. */
+export function remoteAddressOf(socket: net.Socket): Address {
+  return socketAddress(socket.remoteAddress, socket.remotePort) ?? pipeAddress('');
+}
+
+/** Our own address on this connection, or `fallback` where the socket has none to tell (unix sockets). */
+export function localAddressOf(socket: net.Socket, fallback: Address): Address {
+  return socketAddress(socket.localAddress, socket.localPort) ?? fallback;
+}
