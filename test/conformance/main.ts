@@ -1,0 +1,69 @@
+// How many real configurations load, and how many of their answers are Envoy's.
+//
+//   npm run conformance -- [--dir DIR] [--envoy BINARY] [--runtime bun|deno|node] [--verbose] [NAME...]
+//
+// DIR (or SLUICE_CONFORMANCE_DIR) holds `gateway/NAME.json` with `NAME.requests.json`, Envoy's recorded answers in
+// `gateway.envoy.json` (not needed with --envoy: then a live Envoy is asked the same), and `refused/` and `examples/`.
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import process from 'node:process';
+import { parseArgs } from 'node:util';
+import { createCertificate } from '../support/certificates.ts';
+import { gatewayCommand } from '../support/gateway-command.ts';
+import type { Query, Recording } from './answer.ts';
+import { EchoUpstreams } from './echo-upstream.ts';
+import { type ProxyCommand, recordConfiguration } from './record.ts';
+import { Report } from './report.ts';
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    dir: { type: 'string' },
+    envoy: { type: 'string' },
+    runtime: { type: 'string', default: 'bun' },
+    verbose: { type: 'boolean', default: false },
+  },
+});
+const dir = options.dir ?? process.env['SLUICE_CONFORMANCE_DIR'];
+if (dir === undefined) {
+  console.error('which directory? --dir DIR or SLUICE_CONFORMANCE_DIR');
+  process.exit(2);
+}
+const configs = join(resolve(dir), 'gateway');
+const names = readdirSync(configs)
+  .filter((file) => file.endsWith('.requests.json'))
+  .map((file) => file.slice(0, -'.requests.json'.length))
+  .filter((name) => positionals.length === 0 || positionals.includes(name))
+  .sort();
+
+const workDir = mkdtempSync(join(tmpdir(), 'sluice-conformance-'));
+mkdirSync(join(workDir, 'certs'));
+const certificate = await createCertificate({
+  commonName: 'localhost',
+  dnsNames: ['localhost'],
+  ipAddresses: ['127.0.0.1'],
+});
+writeFileSync(join(workDir, 'certs', 'tls.crt'), certificate.cert);
+writeFileSync(join(workDir, 'certs', 'tls.key'), certificate.key, { mode: 0o600 });
+writeFileSync(join(workDir, 'certs', 'ca.crt'), certificate.cert);
+
+const upstreams = new EchoUpstreams(certificate);
+const common = ['--concurrency', '1', '-l', 'error', '-c', '{config}'];
+const ours: ProxyCommand = [...gatewayCommand(options.runtime), 'run', ...common];
+const envoy: ProxyCommand | null =
+  options.envoy === undefined ? null : [options.envoy, '--disable-hot-restart', ...common];
+const recorded: Record<string, Recording> =
+  envoy === null ? JSON.parse(readFileSync(join(resolve(dir), 'gateway.envoy.json'), 'utf8')) : {};
+
+const report = new Report(options.verbose);
+for (const name of names) {
+  const config = join(configs, `${name}.json`);
+  const queries = JSON.parse(readFileSync(join(configs, `${name}.requests.json`), 'utf8')) as Query[];
+  const reference =
+    envoy === null ? recorded[name] : await recordConfiguration(envoy, config, queries, workDir, upstreams);
+  if (reference === undefined || reference.failed !== undefined) continue;
+  report.add(name, reference, await recordConfiguration(ours, config, queries, workDir, upstreams));
+}
+report.print();
+process.exit(0);
