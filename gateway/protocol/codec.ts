@@ -132,7 +132,15 @@ export interface Codec {
 }
 
 /** The server side of one connection. */
-export interface ServerCodec extends Codec {}
+export interface ServerCodec extends Codec {
+  /**
+   * No stream is open and no further one is taken: the owner closes the connection once its output is flushed
+   * (`flush_and_delay`: what the peer still sends is discarded). To be looked at in `onStreamComplete`, after `dispatch`
+   * and after `goAway`. HTTP/1: a response that said `connection: close` or ended before its request, or a bad request.
+   * HTTP/2: a final GOAWAY was sent and the last stream has ended.
+   */
+  readonly closing: boolean;
+}
 
 /** Implemented by the owner of a server codec: the connection manager, the rate-limit service. */
 export interface ServerCodecCallbacks {
