@@ -1,0 +1,27 @@
+import { Hono } from 'hono';
+import { CertificateError } from './ca/issued-certificate.ts';
+import type { CertificateService } from './certificate-service.ts';
+
+/**
+ * The service's local HTTP interface, for loopback only: `GET /healthcheck`, `GET /certificates` (nothing secret),
+ * `POST /rotate?name=NAME`. A request that a web page could have caused (it has an Origin) is refused.
+ */
+export function createControlApi(service: CertificateService): Hono {
+  const app = new Hono();
+  app.use(async (c, next) => {
+    if (c.req.header('origin') !== undefined) return c.text('requests from web pages are refused\n', 403);
+    return await next();
+  });
+  app.get('/healthcheck', (c) => c.text('OK'));
+  app.get('/certificates', (c) => c.json({ authority: service.authorityPath, certificates: service.status() }));
+  app.post('/rotate', async (c) => {
+    try {
+      await service.rotate(c.req.query('name') ?? null);
+    } catch (error) {
+      if (error instanceof CertificateError) return c.text(`${error.message}\n`, 404);
+      throw error;
+    }
+    return c.json({ certificates: service.status() });
+  });
+  return app;
+}

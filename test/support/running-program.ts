@@ -1,0 +1,90 @@
+import type { Buffer } from 'node:buffer';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import net from 'node:net';
+import process from 'node:process';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** A program that a test started, with all it has printed. */
+export interface RunningProgram {
+  readonly child: ChildProcess;
+  /** Standard output and error so far. */
+  output(): string;
+  /** Waits until `ready` answers true; fails with the program's output when it ends or `limitMs` is over. */
+  until(ready: () => boolean | Promise<boolean>, limitMs?: number): Promise<void>;
+  /** Ends it by `signal` (SIGTERM) and waits; answers its exit code, null when the signal killed it. */
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
+}
+
+/** Starts a program. Standard input is closed. */
+export function startProgram(command: readonly string[], env: Readonly<Record<string, string>> = {}): RunningProgram {
+  const child = spawn(command[0]!, command.slice(1), {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  });
+  let text = '';
+  const gather = (chunk: Buffer): void => {
+    text += chunk.toString();
+  };
+  child.stdout.on('data', gather);
+  child.stderr.on('data', gather);
+  child.on('error', (error) => {
+    text += `\n${error.message}`;
+  });
+  const ended = (): boolean => child.exitCode !== null || child.signalCode !== null;
+  return {
+    child,
+    output: () => text,
+    async until(ready, limitMs = 20_000): Promise<void> {
+      const deadline = Date.now() + limitMs;
+      while (!(await ready())) {
+        if (ended()) throw new Error(`${command[0]} ended: ${text}`);
+        if (Date.now() > deadline) throw new Error(`${command[0]} is not ready after ${limitMs} ms: ${text}`);
+        await delay(20);
+      }
+    },
+    async stop(signal = 'SIGTERM'): Promise<number | null> {
+      if (!ended()) {
+        child.kill(signal);
+        const killer = setTimeout(() => child.kill('SIGKILL'), 10_000);
+        if (!ended()) await once(child, 'exit');
+        clearTimeout(killer);
+      }
+      return child.exitCode;
+    },
+  };
+}
+
+/** Whether something accepts connections on this port of the loopback interface. */
+export async function portIsOpen(port: number): Promise<boolean> {
+  return await new Promise((resolve) => {
+    const socket = net.connect({ port, host: '127.0.0.1' });
+    socket.on('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on('error', () => resolve(false));
+  });
+}
+
+/** Ports that nothing listens on at this moment. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = net.createServer();
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      return server;
+    }),
+  );
+  const ports = servers.map((server) => (server.address() as net.AddressInfo).port);
+  await Promise.all(
+    servers.map(
+      (server) =>
+        new Promise<void>((resolve) => {
+          server.close(() => resolve());
+        }),
+    ),
+  );
+  return ports;
+}
