@@ -1,5 +1,5 @@
-import type { RequestHead, ResponseHead } from '#gateway/protocol/headers/message-head.ts';
 import type { HeaderMap } from '#gateway/protocol/headers/header-map.ts';
+import type { RequestHead, ResponseHead } from '#gateway/protocol/headers/message-head.ts';
 import type { StreamInfo } from './stream-info.ts';
 
 /** What a log line or a header formatter may show. Null parts: a TCP connection, or they never came. */

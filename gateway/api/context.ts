@@ -7,6 +7,7 @@ import type { Timers } from '#gateway/runtime/timers.ts';
 import type { Scope } from '#gateway/stats/stats.ts';
 import type { AccessLogger, LogFiles } from './access-log.ts';
 import type { GrpcAsyncClient, HttpAsyncClient } from './async-client.ts';
+import type { ExtensionRegistry } from './extension.ts';
 import type { SecretSource, TlsCertificateSecret, ValidationSecret } from './secrets.ts';
 import type { ClusterManager } from './upstream.ts';
 
@@ -57,6 +58,8 @@ export interface ServerContext {
   readonly drain: DrainState;
   /** Set by POST /healthcheck/fail; the health_check filter answers by it. */
   readonly healthCheckFailed: boolean;
+  /** The explicit lists of extensions: the connection manager looks its HTTP filters up here. */
+  readonly extensions: ExtensionRegistry;
   readonly node: { readonly id: string; readonly cluster: string; readonly zone: string };
   addInitTarget(target: InitTarget): void;
   /** Builds an access logger from an envoy.config.accesslog.v3.AccessLog message. */

@@ -1,7 +1,7 @@
 import type { ByteQueue } from '#gateway/base/byte-queue.ts';
+import type { ResetReason } from '#gateway/protocol/codec.ts';
 import type { HeaderMap } from '#gateway/protocol/headers/header-map.ts';
 import type { RequestHead, ResponseHead } from '#gateway/protocol/headers/message-head.ts';
-import type { ResetReason } from '#gateway/protocol/codec.ts';
 import type { Connection } from './connection.ts';
 import type { Route } from './route.ts';
 import type { StreamInfo } from './stream-info.ts';
@@ -87,10 +87,15 @@ export interface DecoderFilterCallbacks extends StreamFilterCallbacks {
   decodingBuffer(): ByteQueue | null;
   /** Adds body: from decodeHeaders or decodeTrailers. `chunk` must not change afterwards. */
   addDecodedData(chunk: Uint8Array, streaming: boolean): void;
+  /**
+   * Sends body on to the later filters by itself, head first if that was held back: for filters that take body with
+   * StopIterationNoBuffer and change it. `endStream` true ends the request.
+   */
+  injectDecodedData(chunk: Uint8Array, endStream: boolean): void;
   decoderBufferLimit(): number;
   setDecoderBufferLimit(octets: number): void;
   /** Answers the request here. Goes through local_reply_config and the encoder filters; `details` is a stable short text. */
-  sendLocalReply(status: number, body: string, details: string, options?: LocalReplyOptions): void;
+  sendLocalReply(status: number, body: string | Uint8Array, details: string, options?: LocalReplyOptions): void;
   /** The terminal filter's answer. */
   encodeInformational(head: ResponseHead): void;
   encodeHeaders(head: ResponseHead, endStream: boolean, details: string): void;
@@ -108,9 +113,11 @@ export interface EncoderFilterCallbacks extends StreamFilterCallbacks {
   continueEncoding(): void;
   encodingBuffer(): ByteQueue | null;
   addEncodedData(chunk: Uint8Array, streaming: boolean): void;
+  /** The twin of `injectDecodedData` for responses. */
+  injectEncodedData(chunk: Uint8Array, endStream: boolean): void;
   encoderBufferLimit(): number;
   setEncoderBufferLimit(octets: number): void;
-  sendLocalReply(status: number, body: string, details: string, options?: LocalReplyOptions): void;
+  sendLocalReply(status: number, body: string | Uint8Array, details: string, options?: LocalReplyOptions): void;
 }
 
 /** Sees the request on its way to the upstream. */

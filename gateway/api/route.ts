@@ -16,7 +16,10 @@ export interface DirectResponseEntry {
   readonly status: number;
   /** Location for a redirect of this request, or null. */
   location(head: RequestHead, streamInfo: StreamInfo): string | null;
+  /** The fixed body: octets as latin-1 text. */
   readonly body: string;
+  /** The body of this answer: `body`, or what `body_format` makes of it. */
+  formatBody(head: RequestHead, streamInfo: StreamInfo): string | Uint8Array;
   /** Rewrites `head` as the route asks before filters see the answer; header additions of the route. */
   finalizeResponseHeaders(head: ResponseHead, requestHead: RequestHead, streamInfo: StreamInfo): void;
 }

@@ -1,3 +1,4 @@
+import type { Address } from '#gateway/base/address.ts';
 import type { Protocol } from '#gateway/protocol/codec.ts';
 import type { HeaderMap } from '#gateway/protocol/headers/header-map.ts';
 import type { ConnectionInfo } from './connection.ts';
@@ -54,8 +55,10 @@ export class StreamInfo {
   upstreamTransportFailureReason = '';
   upstreamRequestAttempts = 0;
   requestId = '';
-  /** The address the request really came from, after X-Forwarded-For was judged. */
-  downstreamRemoteAddressText = '';
+  /** The address the request really came from, after X-Forwarded-For was judged (port 0 when it came from there). */
+  downstreamRemoteAddress: Address;
+  /** The text of `downstreamRemoteAddress`. */
+  downstreamRemoteAddressText: string;
   healthCheck = false;
   /** Dynamic metadata by filter name; made on first use. */
   dynamicMetadata: Map<string, { [key: string]: JsonValue }> | null = null;
@@ -67,6 +70,8 @@ export class StreamInfo {
     this.connection = connection;
     this.startMs = startMs;
     this.startWallMs = startWallMs;
+    this.downstreamRemoteAddress = connection.remoteAddress;
+    this.downstreamRemoteAddressText = connection.remoteAddress.text;
   }
 
   setFlag(bit: number): void {

@@ -32,7 +32,16 @@ export interface OutlierMonitor {
   /** A response head came (or an equivalent status was made locally). */
   putHttpResponseCode(status: number): void;
   /** Something local went wrong: connect failure, timeout, reset. */
-  putResult(result: 'connect_failed' | 'connect_timeout' | 'reset' | 'timeout' | 'connect_success' | 'request_success' | 'request_failed'): void;
+  putResult(
+    result:
+      | 'connect_failed'
+      | 'connect_timeout'
+      | 'reset'
+      | 'timeout'
+      | 'connect_success'
+      | 'request_success'
+      | 'request_failed',
+  ): void;
   readonly ejected: boolean;
 }
 
