@@ -1,4 +1,45 @@
+import { accessLog } from './access-log.ts';
+import { bootstrap } from './bootstrap.ts';
+import { buffer } from './buffer.ts';
+import { cluster } from './cluster.ts';
+import { core } from './core.ts';
+import { cors } from './cors.ts';
+import { grpcService } from './grpc-service.ts';
+import { headerMutation } from './header-mutation.ts';
+import { healthCheckFilter } from './health-check-filter.ts';
+import { httpConnectionManager } from './http-connection-manager.ts';
+import { httpProtocolOptions } from './http-protocol-options.ts';
+import { jwtAuthn } from './jwt-authn.ts';
+import { listener } from './listener.ts';
+import { rateLimitActions } from './rate-limit-actions.ts';
+import { rateLimitFilter } from './rate-limit-filter.ts';
+import { route } from './route.ts';
+import { router } from './router.ts';
 import type { SupportArea } from './support-area.ts';
+import { tcpProxy } from './tcp-proxy.ts';
+import { tls } from './tls.ts';
+import { tlsInspector } from './tls-inspector.ts';
 
 /** Every area of field classes. A message type is described in one of them only. */
-export const areas: readonly SupportArea[] = [];
+export const areas: readonly SupportArea[] = [
+  accessLog,
+  bootstrap,
+  buffer,
+  cluster,
+  core,
+  cors,
+  grpcService,
+  headerMutation,
+  healthCheckFilter,
+  httpConnectionManager,
+  httpProtocolOptions,
+  jwtAuthn,
+  listener,
+  rateLimitActions,
+  rateLimitFilter,
+  route,
+  router,
+  tcpProxy,
+  tlsInspector,
+  tls,
+];

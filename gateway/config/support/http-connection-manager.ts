@@ -1,0 +1,101 @@
+import { type SupportArea, supportArea } from './support-area.ts';
+
+/** The HTTP connection manager and the options of the HTTP protocols. */
+export const httpConnectionManager: SupportArea = supportArea({
+  'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager': {
+    implemented: [
+      'codec_type',
+      'stat_prefix',
+      'route_config',
+      'http_filters',
+      'add_user_agent',
+      'common_http_protocol_options',
+      'http_protocol_options',
+      'http2_protocol_options',
+      'server_name',
+      'server_header_transformation',
+      'scheme_header_transformation',
+      'max_request_headers_kb',
+      'stream_idle_timeout',
+      'request_timeout',
+      'request_headers_timeout',
+      'drain_timeout',
+      'delayed_close_timeout',
+      'access_log',
+      'use_remote_address',
+      'xff_num_trusted_hops',
+      'internal_address_config',
+      'skip_xff_append',
+      'via',
+      'generate_request_id',
+      'preserve_external_request_id',
+      'always_set_request_id_in_response',
+      'upgrade_configs',
+      'normalize_path',
+      'merge_slashes',
+      'path_with_escaped_slashes_action',
+      'request_id_extension',
+      'local_reply_config',
+      'strip_matching_host_port',
+      'strip_any_host_port',
+      'strip_trailing_host_dot',
+      'stream_error_on_invalid_http_message',
+    ],
+    values: { codec_type: ['AUTO', 'HTTP1', 'HTTP2'] },
+  },
+  'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig': {
+    implemented: ['unix_sockets', 'cidr_ranges'],
+  },
+  'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig': {
+    implemented: ['upgrade_type', 'enabled'],
+  },
+  'envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter': {
+    implemented: ['name', 'typed_config', 'is_optional', 'disabled'],
+  },
+  'envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig': {
+    implemented: ['mappers', 'body_format'],
+  },
+  'envoy.extensions.filters.network.http_connection_manager.v3.ResponseMapper': {
+    implemented: ['filter', 'status_code', 'body', 'body_format_override', 'headers_to_add'],
+  },
+  'envoy.extensions.filters.network.http_connection_manager.v3.RequestIDExtension': { implemented: ['typed_config'] },
+  'envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig': {
+    implemented: ['pack_trace_reason'],
+    noEffect: { use_request_id_for_trace_sampling: 'there is no tracing to sample' },
+  },
+  'envoy.config.core.v3.HttpProtocolOptions': {
+    implemented: [
+      'idle_timeout',
+      'max_connection_duration',
+      'max_headers_count',
+      'max_stream_duration',
+      'headers_with_underscores_action',
+      'max_requests_per_connection',
+    ],
+  },
+  'envoy.config.core.v3.Http1ProtocolOptions': {
+    implemented: ['allow_absolute_url', 'accept_http_10', 'default_host_for_http_10', 'enable_trailers'],
+    noEffect: { use_balsa_parser: 'there is one HTTP/1 parser' },
+  },
+  'envoy.config.core.v3.Http2ProtocolOptions': {
+    implemented: [
+      'hpack_table_size',
+      'max_concurrent_streams',
+      'initial_stream_window_size',
+      'initial_connection_window_size',
+      'max_outbound_frames',
+      'max_outbound_control_frames',
+      'max_consecutive_inbound_frames_with_empty_payload',
+      'max_inbound_priority_frames_per_stream',
+      'max_inbound_window_update_frames_per_data_frame_sent',
+      'override_stream_error_on_invalid_http_message',
+      'connection_keepalive',
+    ],
+    noEffect: {
+      use_oghttp2_codec: 'there is one HTTP/2 codec',
+      enable_huffman_encoding: 'how a header is packed on the wire changes no answer',
+    },
+  },
+  'envoy.config.core.v3.KeepaliveSettings': { implemented: ['interval', 'timeout'] },
+  'envoy.config.core.v3.SchemeHeaderTransformation': { implemented: ['scheme_to_overwrite'] },
+});

@@ -1,0 +1,32 @@
+import { type SupportArea, supportArea } from './support-area.ts';
+
+/** The global rate limit filter. */
+export const rateLimitFilter: SupportArea = supportArea({
+  'envoy.extensions.filters.http.ratelimit.v3.RateLimit': {
+    implemented: [
+      'domain',
+      'stage',
+      'request_type',
+      'timeout',
+      'failure_mode_deny',
+      'rate_limited_as_resource_exhausted',
+      'rate_limit_service',
+      'enable_x_ratelimit_headers',
+      'disable_x_envoy_ratelimited_header',
+      'rate_limited_status',
+      'response_headers_to_add',
+      'status_on_error',
+      'stat_prefix',
+      'filter_enabled',
+      'filter_enforced',
+      'failure_mode_deny_percent',
+    ],
+  },
+  'envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute': {
+    implemented: ['vh_rate_limits', 'override_option', 'rate_limits', 'domain'],
+  },
+  'envoy.config.ratelimit.v3.RateLimitServiceConfig': {
+    implemented: ['grpc_service', 'transport_api_version'],
+    values: { transport_api_version: ['V3', 'AUTO'] },
+  },
+});

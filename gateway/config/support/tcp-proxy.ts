@@ -1,0 +1,12 @@
+import { type SupportArea, supportArea } from './support-area.ts';
+
+/** The TCP proxy network filter. */
+export const tcpProxy: SupportArea = supportArea({
+  'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy': {
+    implemented: ['stat_prefix', 'cluster', 'weighted_clusters', 'idle_timeout', 'access_log', 'max_connect_attempts'],
+  },
+  'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster': { implemented: ['clusters'] },
+  'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight': {
+    implemented: ['name', 'weight'],
+  },
+});

@@ -1,0 +1,57 @@
+import { type SupportArea, supportArea } from './support-area.ts';
+
+/** TLS contexts, certificates, secrets and the raw transport socket. */
+export const tls: SupportArea = supportArea({
+  'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer': { implemented: 'all' },
+  'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext': {
+    implemented: ['common_tls_context', 'require_client_certificate', 'require_sni'],
+    noEffect: {
+      disable_stateless_session_resumption: 'a new handshake instead of a resumed one changes no answer',
+      disable_stateful_session_resumption: 'a new handshake instead of a resumed one changes no answer',
+      session_timeout: 'a new handshake instead of a resumed one changes no answer',
+    },
+  },
+  'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext': {
+    implemented: ['common_tls_context', 'sni', 'auto_host_sni', 'auto_sni_san_validation'],
+    noEffect: {
+      max_session_keys: 'a new handshake instead of a resumed one changes no answer',
+      enforce_rsa_key_usage: 'key usage is always enforced',
+    },
+  },
+  'envoy.extensions.transport_sockets.tls.v3.CommonTlsContext': {
+    implemented: [
+      'tls_params',
+      'tls_certificates',
+      'tls_certificate_sds_secret_configs',
+      'validation_context',
+      'validation_context_sds_secret_config',
+      'combined_validation_context',
+      'alpn_protocols',
+    ],
+  },
+  'envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.CombinedCertificateValidationContext': {
+    implemented: ['default_validation_context', 'validation_context_sds_secret_config'],
+  },
+  'envoy.extensions.transport_sockets.tls.v3.TlsParameters': {
+    implemented: ['tls_minimum_protocol_version', 'tls_maximum_protocol_version', 'cipher_suites', 'ecdh_curves'],
+    values: {
+      tls_minimum_protocol_version: ['TLS_AUTO', 'TLSv1_2', 'TLSv1_3'],
+      tls_maximum_protocol_version: ['TLS_AUTO', 'TLSv1_2', 'TLSv1_3'],
+    },
+  },
+  'envoy.extensions.transport_sockets.tls.v3.TlsCertificate': {
+    implemented: ['certificate_chain', 'private_key', 'password', 'watched_directory'],
+  },
+  'envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext': {
+    implemented: ['trusted_ca', 'watched_directory', 'match_typed_subject_alt_names', 'match_subject_alt_names'],
+  },
+  'envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher': {
+    implemented: ['san_type', 'matcher'],
+    values: { san_type: ['DNS', 'URI', 'EMAIL', 'IP_ADDRESS'] },
+  },
+  'envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig': { implemented: ['name', 'sds_config'] },
+  'envoy.extensions.transport_sockets.tls.v3.Secret': {
+    implemented: ['name', 'tls_certificate', 'validation_context', 'generic_secret'],
+  },
+  'envoy.extensions.transport_sockets.tls.v3.GenericSecret': { implemented: ['secret'] },
+});
