@@ -39,16 +39,15 @@ const names = readdirSync(configs)
 
 const workDir = mkdtempSync(join(tmpdir(), 'sluice-conformance-'));
 mkdirSync(join(workDir, 'certs'));
-const certificate = await createCertificate({
-  commonName: 'localhost',
-  dnsNames: ['localhost'],
-  ipAddresses: ['127.0.0.1'],
+const { certificate, privateKey } = await createCertificate({
+  name: 'localhost',
+  sans: ['dns:localhost', 'ip:127.0.0.1'],
 });
-writeFileSync(join(workDir, 'certs', 'tls.crt'), certificate.cert);
-writeFileSync(join(workDir, 'certs', 'tls.key'), certificate.key, { mode: 0o600 });
-writeFileSync(join(workDir, 'certs', 'ca.crt'), certificate.cert);
+writeFileSync(join(workDir, 'certs', 'tls.crt'), certificate);
+writeFileSync(join(workDir, 'certs', 'tls.key'), privateKey, { mode: 0o600 });
+writeFileSync(join(workDir, 'certs', 'ca.crt'), certificate);
 
-const upstreams = new EchoUpstreams(certificate);
+const upstreams = new EchoUpstreams({ cert: certificate, key: privateKey });
 const common = ['--concurrency', '1', '-l', 'error', '-c', '{config}'];
 const ours: ProxyCommand = [...gatewayCommand(options.runtime), 'run', ...common];
 const envoy: ProxyCommand | null =

@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { findBinary, runArguments } from '../../bin/runtimes.mjs.mts';
+// biome-ignore lint/correctness/useImportExtensions: a JavaScript module with its types beside it
+import { findBinary, runArguments } from '../../bin/runtimes.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 
@@ -14,4 +15,9 @@ export function projectCommand(runtime: string, file: string): string[] {
 /** The command line of the gateway on a runtime; its command (`run`, `validate`) and flags follow. */
 export function gatewayCommand(runtime: string): string[] {
   return projectCommand(runtime, 'gateway/main.ts');
+}
+
+/** Whether a runtime is installed. */
+export function hasRuntime(runtime: string): boolean {
+  return findBinary(runtime) !== null;
 }

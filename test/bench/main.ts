@@ -1,0 +1,198 @@
+// Measures CPU per request, throughput, latency and memory of sluice beside whichever of Envoy, nginx and haproxy is
+// installed, in one run, and prints one table with ratios to Envoy.
+//
+//   npm run bench -- [--cases h1,tls-h2,...] [--proxies sluice-bun,envoy,...] [--seconds 5] [--rounds 1] [--idle 1000]
+//                    [--memory] [--port 9300]
+//
+// The proxy under test is pinned to core 0; the load generator (wrk, h2load) and the upstream (nginx) to core 1. A figure
+// counts only if every answer was a 2xx and a probe's body has the right length. --memory adds resident memory after a
+// hundred thousand and after a million requests.
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { chmodSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import https from 'node:https';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { createCertificate } from '../support/certificates.ts';
+import { findPeer } from '../support/peers.ts';
+import { type BenchCase, benchCases } from './cases.ts';
+import { idleKibPerConnection } from './idle.ts';
+import { load } from './load.ts';
+import { cpuMicros, processTree, residentKib } from './process-cost.ts';
+import { type BenchProxy, benchProxies } from './proxies.ts';
+import { type CaseFigures, type ProxyFigures, printTable } from './table.ts';
+import { startUpstream } from './upstream.ts';
+
+const proxyCore = 0;
+const loadCore = 1;
+const bodyOctets: Readonly<Record<string, number>> = { small: 64, '64k': 65_536, '1m': 1_048_576 };
+
+const { values: options } = parseArgs({
+  options: {
+    cases: { type: 'string', default: benchCases.map((benchCase) => benchCase.name).join(',') },
+    proxies: { type: 'string', default: '' },
+    seconds: { type: 'string', default: '5' },
+    rounds: { type: 'string', default: '1' },
+    idle: { type: 'string', default: '1000' },
+    memory: { type: 'boolean', default: false },
+    port: { type: 'string', default: '9300' },
+  },
+});
+const seconds = Number(options.seconds);
+const basePort = Number(options.port);
+
+function need(name: 'nginx' | 'wrk' | 'h2load'): string {
+  const path = findPeer(name);
+  if (path !== null) return path;
+  console.error(`${name} is needed (Debian packages nginx, wrk, nghttp2-client)`);
+  process.exit(2);
+}
+const nginx = need('nginx');
+need('wrk');
+need('h2load');
+
+const dir = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
+chmodSync(dir, 0o755); // nginx's worker runs as another user
+const { certificate, privateKey } = await createCertificate({
+  name: 'localhost',
+  sans: ['dns:localhost', 'ip:127.0.0.1'],
+});
+writeFileSync(join(dir, 'cert.pem'), certificate);
+writeFileSync(join(dir, 'key.pem'), privateKey, { mode: 0o600 });
+writeFileSync(join(dir, 'both.pem'), certificate + privateKey, { mode: 0o600 });
+const upstreamPorts = { http1: basePort + 50, http2: basePort + 51 };
+const upstream = startUpstream(nginx, dir, upstreamPorts, loadCore);
+const wantedProxies = options.proxies.split(',').filter((name) => name !== '');
+const proxies = benchProxies(dir, upstreamPorts, basePort).filter(
+  (proxy) => wantedProxies.length === 0 || wantedProxies.includes(proxy.name),
+);
+const cases = options.cases.split(',').map((name) => benchCases.find((benchCase) => benchCase.name === name)!);
+
+function urlOf(proxy: BenchProxy, benchCase: BenchCase): string {
+  const port = benchCase.tls ? proxy.ports.tls : proxy.ports.plain;
+  return `${benchCase.tls ? 'https' : 'http'}://127.0.0.1:${port}${benchCase.path}`;
+}
+
+/** Octets of the body that `url` answers, -1 when it does not answer 200. */
+function probe(url: string): Promise<number> {
+  return new Promise((resolve) => {
+    const get = url.startsWith('https') ? https.get : http.get;
+    const request = get(url, { agent: false, rejectUnauthorized: false }, (response) => {
+      let octets = 0;
+      response.on('data', (chunk: Buffer) => {
+        octets += chunk.length;
+      });
+      response.on('end', () => resolve(response.statusCode === 200 ? octets : -1));
+    });
+    request.on('error', () => resolve(-1));
+  });
+}
+
+async function start(proxy: BenchProxy): Promise<ChildProcess> {
+  const log = openSync(join(dir, `${proxy.name}.log`), 'w');
+  const child = spawn('taskset', ['-c', String(proxyCore), ...proxy.command], {
+    cwd: dir,
+    stdio: ['ignore', log, log],
+  });
+  for (let i = 0; i < 100; i++) {
+    if ((await probe(`http://127.0.0.1:${proxy.ports.plain}/small`)) === 64) return child;
+    await delay(100);
+  }
+  child.kill('SIGKILL');
+  throw new Error(`${proxy.name} does not answer: ${readFileSync(join(dir, `${proxy.name}.log`), 'utf8').slice(-400)}`);
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // it ended by itself meanwhile
+  }
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  for (const pid of processTree(child.pid!)) kill(pid);
+  await ended;
+}
+
+async function measureCase(proxy: BenchProxy, benchCase: BenchCase, pid: number): Promise<CaseFigures> {
+  const url = urlOf(proxy, benchCase);
+  const octets = await probe(url);
+  if (octets !== bodyOctets[benchCase.path.split('/').at(-1)!]) return { problem: `a body of ${octets} octets` };
+  await load(benchCase, url, 2, loadCore);
+  const before = cpuMicros(pid);
+  const result = await load(benchCase, url, seconds, loadCore);
+  const used = cpuMicros(pid) - before;
+  if (result.problem !== null) return { problem: result.problem };
+  return { ...result, cpuMicrosPerRequest: used / result.requests, problem: null };
+}
+
+/** Resident memory after a hundred thousand and after a million requests, MiB. */
+async function measureMemory(proxy: BenchProxy, pid: number): Promise<[number, number]> {
+  const benchCase = benchCases[0]!;
+  const marks: number[] = [];
+  let done = 0;
+  for (const target of [100_000, 1_000_000]) {
+    while (done < target) done += (await load(benchCase, urlOf(proxy, benchCase), 2, loadCore)).requests;
+    marks.push(residentKib(pid) / 1024);
+  }
+  return [marks[0]!, marks[1]!];
+}
+
+async function measure(proxy: BenchProxy): Promise<ProxyFigures> {
+  const figures: ProxyFigures = { name: proxy.name, cases: new Map(), idle: null, memory: null, baseMib: 0 };
+  for (const benchCase of cases) {
+    if (benchCase.needsHttp2Upstream && !proxy.http2Upstream) continue;
+    const child = await start(proxy);
+    if (figures.baseMib === 0) figures.baseMib = residentKib(child.pid!) / 1024;
+    const figure = await measureCase(proxy, benchCase, child.pid!);
+    figures.cases.set(benchCase.name, figure);
+    const shown =
+      figure.problem ?? `${figure.cpuMicrosPerRequest?.toFixed(1)} us, ${figure.requestsPerSecond?.toFixed(0)}/s`;
+    console.error(`${proxy.name} ${benchCase.name}: ${shown}`);
+    await stop(child);
+  }
+  if (Number(options.idle) > 0) {
+    const idle: number[] = [];
+    for (const secure of [false, true]) {
+      const child = await start(proxy);
+      const port = secure ? proxy.ports.tls : proxy.ports.plain;
+      idle.push(await idleKibPerConnection(port, secure, Number(options.idle), child.pid!));
+      await stop(child);
+    }
+    figures.idle = [idle[0]!, idle[1]!];
+  }
+  if (options.memory) {
+    const child = await start(proxy);
+    figures.memory = await measureMemory(proxy, child.pid!);
+    await stop(child);
+  }
+  return figures;
+}
+
+try {
+  for (let round = 1; round <= Number(options.rounds); round++) {
+    const all: ProxyFigures[] = [];
+    for (const proxy of proxies) {
+      try {
+        all.push(await measure(proxy));
+      } catch (error) {
+        console.error(error instanceof Error ? error.message : error);
+      }
+    }
+    console.log(
+      `\nRound ${round}, ${new Date().toISOString().slice(0, 10)}, ${cpus()[0]?.model}, ${cpus().length} cores`,
+    );
+    printTable(all, cases);
+  }
+  const envoy = findPeer('envoy');
+  if (envoy !== null) console.log(execFileSync(envoy, ['--version'], { encoding: 'utf8' }).trim());
+} finally {
+  upstream.kill('SIGTERM');
+  rmSync(dir, { recursive: true, force: true });
+}
+process.exit(0);
