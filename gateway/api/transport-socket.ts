@@ -8,6 +8,10 @@ export interface UpstreamConnectOptions {
   readonly alpn: readonly string[] | null;
   /** SNI to send instead of the configured one (auto_sni), or ''. */
   readonly serverName: string;
+  /** auto_san_validation: the certificate must be for `serverName`, besides what the TLS context itself asks for. */
+  readonly verifyServerName: boolean;
+  /** The endpoint's own name (`hostname`, or the name it was resolved from), for auto_host_sni; or ''. */
+  readonly hostname: string;
   readonly bufferLimitOctets: number;
   /** Source address to bind to, or null. */
   readonly bindAddress: Address | null;

@@ -1,7 +1,7 @@
 import type { Address } from '#gateway/base/address.ts';
 import type { Protocol, RequestEncoder, ResponseDecoder } from '#gateway/protocol/codec.ts';
 import type { RequestHead } from '#gateway/protocol/headers/message-head.ts';
-import type { Counter, Gauge, Histogram, Scope } from '#gateway/stats/stats.ts';
+import type { Counter, Gauge, Scope } from '#gateway/stats/stats.ts';
 import type { Connection, ConnectionInfo } from './connection.ts';
 import type { JsonValue } from './stream-info.ts';
 
@@ -82,12 +82,18 @@ export interface ClusterTrafficStats {
   readonly rqRetryOverflow: Counter;
   readonly rqRetrySuccess: Counter;
   readonly rqRetryBackoffExponential: Counter;
-  readonly rqCompleted: Counter;
-  /** `upstream_rq_1xx` ... `upstream_rq_5xx`, by first digit; index 0 unused. */
-  readonly rqCodeClass: readonly Counter[];
-  /** `upstream_rq_<code>`, made on first use. */
-  rqCode(status: number): Counter;
-  readonly rqTime: Histogram;
+  readonly rqRetryBackoffRatelimited: Counter;
+  readonly rqPerTryIdleTimeout: Counter;
+  readonly retryOrShadowAbandoned: Counter;
+  /**
+   * Counts a response in `upstream_rq_<code>`, its class and `upstream_rq_completed`, and in their `internal.` or
+   * `external.`, `canary.` and `zone.` variants. `upstreamZone` is '' when unknown.
+   */
+  chargeResponse(status: number, internal: boolean, canary: boolean, upstreamZone: string): void;
+  /** Records `upstream_rq_time` and its variants, milliseconds. */
+  chargeResponseTime(milliseconds: number, internal: boolean, canary: boolean, upstreamZone: string): void;
+  /** `retry.upstream_rq_<code>`: a response that is not passed on because the request is tried again. */
+  chargeRetriedResponse(status: number): void;
   readonly noRoutableHosts: Counter;
   readonly cxTotal: Counter;
   readonly cxActive: Gauge;
@@ -135,6 +141,8 @@ export interface ClusterInfo {
   readonly maintenanceMode: boolean;
   /** Downstream protocol decides the upstream's (use_downstream_protocol_config). */
   readonly useDownstreamProtocol: boolean;
+  /** auto_sni: the request header (`:authority`, or the override) whose value becomes the SNI; null: not asked for. */
+  readonly autoSniHeader: string | null;
 }
 
 /** What a balancer may look at. One per stream; the router implements it. */
@@ -183,7 +191,8 @@ export interface UpstreamCluster {
   readonly info: ClusterInfo;
   /** Null: no healthy host (or none at all). Pure given its inputs; counts nothing. */
   chooseHost(context: LoadBalancerContext | null): Host | null;
-  httpPool(host: Host, priority: 'default' | 'high', downstreamProtocol: Protocol | null): HttpPool;
+  /** `serverName`: the SNI that auto_sni asks for, or ''; connections with different names are not shared. */
+  httpPool(host: Host, priority: 'default' | 'high', downstreamProtocol: Protocol | null, serverName: string): HttpPool;
   /** Opens a TCP (or TLS) connection to a chosen host. Null when the outcome was told before return. */
   tcpConnection(context: LoadBalancerContext | null, callbacks: TcpPoolCallbacks): Cancellable | null;
 }
