@@ -32,6 +32,9 @@ export class ConnectionInfo {
   requestedApplicationProtocols: readonly string[] = [];
   /** What a listener filter detected: `tls`, `raw_buffer`, or ''. */
   detectedTransportProtocol = '';
+  /** Names of the listener and of the filter chain that serve it, or ''. */
+  listenerName = '';
+  filterChainName = '';
   tls: TlsInfo | null = null;
   /** Why the TLS handshake failed, or ''. %DOWNSTREAM_TRANSPORT_FAILURE_REASON%. */
   transportFailureReason = '';

@@ -46,6 +46,8 @@ export class StreamInfo {
   route: Route | null = null;
   routeName = '';
   virtualHostName = '';
+  /** The virtual cluster that counted the request, or ''. */
+  virtualClusterName = '';
   cluster: ClusterInfo | null = null;
   upstreamHost: Host | null = null;
   upstreamConnection: ConnectionInfo | null = null;
@@ -55,6 +57,9 @@ export class StreamInfo {
   upstreamTransportFailureReason = '';
   upstreamRequestAttempts = 0;
   requestId = '';
+  /** Of the active span, in hexadecimal, or ''. */
+  traceId = '';
+  spanId = '';
   /** The address the request really came from, after X-Forwarded-For was judged (port 0 when it came from there). */
   downstreamRemoteAddress: Address;
   /** The text of `downstreamRemoteAddress`. */

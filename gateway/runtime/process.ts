@@ -1,0 +1,73 @@
+import { hostname } from 'node:os';
+import process from 'node:process';
+
+/** A signal the server listens for. */
+export type ProcessSignal = 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGUSR1' | 'SIGUSR2';
+
+/** Arguments after the script's name. */
+export function processArguments(): readonly string[] {
+  return process.argv.slice(2);
+}
+
+/** Value of an environment variable, or null. */
+export function environmentVariable(name: string): string | null {
+  return process.env[name] ?? null;
+}
+
+/** This machine's name. */
+export function hostName(): string {
+  return hostname();
+}
+
+/** Process id. */
+export function processId(): number {
+  return process.pid;
+}
+
+/** The directory that relative paths start from. */
+export function workingDirectory(): string {
+  return process.cwd();
+}
+
+/** Octets of memory: heap in use, heap reserved, and all that is resident. */
+export function memoryUse(): { readonly heapUsed: number; readonly heapTotal: number; readonly resident: number } {
+  const { heapUsed, heapTotal, rss } = process.memoryUsage();
+  return { heapUsed, heapTotal, resident: rss };
+}
+
+/** CPU time used so far, microseconds. */
+export function cpuMicroseconds(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+}
+
+/** Calls `handler` on each arrival of `signal`; the default action no longer happens. */
+export function onSignal(signal: ProcessSignal, handler: () => void): void {
+  process.on(signal, handler);
+}
+
+/** Hands over what nobody caught, instead of ending the process. `kind` says how it got away. */
+export function onUncaught(handler: (error: unknown, kind: 'exception' | 'rejection') => void): void {
+  process.on('uncaughtException', (error: unknown) => handler(error, 'exception'));
+  process.on('unhandledRejection', (error: unknown) => handler(error, 'rejection'));
+}
+
+/** Ends the process at once. */
+export function exitProcess(code: number): never {
+  process.exit(code);
+}
+
+/** Sets the code the process ends with once nothing is left to do. */
+export function setExitCode(code: number): void {
+  process.exitCode = code;
+}
+
+/** Writes text to standard output; `done` is called when it is handed over. */
+export function writeStdout(text: string, done?: () => void): void {
+  process.stdout.write(text, () => done?.());
+}
+
+/** Writes text to standard error; `done` is called when it is handed over. */
+export function writeStderr(text: string, done?: () => void): void {
+  process.stderr.write(text, () => done?.());
+}
