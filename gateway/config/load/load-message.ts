@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { create, type DescMessage, type Message } from '@bufbuild/protobuf';
 import { messageSchema, protoRegistry } from '#gateway/proto/registry.ts';
 import type { Bootstrap } from '#proto-types/envoy/config/bootstrap/v3/bootstrap_pb.ts';
@@ -17,6 +18,8 @@ export interface LoadOptions {
   readonly format?: 'yaml' | 'json';
   /** Envoy's validation rules and the refusal of what is not implemented; both by default. */
   readonly checks?: MessageChecks;
+  /** Whether a file that the configuration names is there; asks the file system by default. */
+  readonly fileExists?: (path: string) => boolean;
 }
 
 /** A configuration as read, and everything found about it. */
@@ -30,7 +33,7 @@ export interface Loaded<Shape extends Message> {
 /** Reads a bootstrap and makes every check that needs nothing but the text and the files it names. */
 export function loadBootstrap(text: string, fileName: string, options: LoadOptions = {}): Loaded<Bootstrap> {
   const loaded = loadMessage<Bootstrap>('envoy.config.bootstrap.v3.Bootstrap', text, fileName, options);
-  checkSemantics(loaded.message, loaded.diagnostics);
+  checkSemantics(loaded.message, loaded.diagnostics, options.fileExists ?? existsSync);
   return loaded;
 }
 

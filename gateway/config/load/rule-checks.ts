@@ -7,9 +7,7 @@ export type ValueCheck = (value: unknown) => string | null;
 type RuleBag = Readonly<Record<string, unknown>>;
 
 const HEADER_NAME = /^:?[0-9a-zA-Z!#$%&'*+\-.^_|~`]+$/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the rule is about control characters
 const HEADER_VALUE = /^[^\x00-\x08\x0a-\x1f\x7f]*$/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the rule is about control characters
 const NO_BREAKS = /^[^\x00\n\r]*$/;
 const HOSTNAME = /^(?!-)[a-zA-Z0-9-]{1,63}(?:\.(?!-)[a-zA-Z0-9-]{1,63})*\.?$/;
 const IPV4 = /^(?:\d{1,3}\.){3}\d{1,3}$/;
