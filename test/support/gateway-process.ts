@@ -79,6 +79,8 @@ export interface StartOptions {
   readonly files?: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Further fields of `admin`, in flow style. */
+  readonly adminFields?: string;
   /** Path of an Envoy to start instead of the gateway, for comparisons. */
   readonly envoy?: string;
 }
@@ -90,7 +92,8 @@ export interface StartOptions {
 export async function startGateway(staticResources: string, options: StartOptions = {}): Promise<GatewayProcess> {
   const dir = mkdtempSync(join(tmpdir(), 'sluice-gateway-'));
   for (const [name, text] of Object.entries(options.files ?? {})) writeFileSync(join(dir, name), text, { mode: 0o600 });
-  const admin = 'admin: { address: { socket_address: { address: 127.0.0.1, port_value: 0 } } }\n';
+  const adminFields = options.adminFields === undefined ? '' : `, ${options.adminFields}`;
+  const admin = `admin: { address: { socket_address: { address: 127.0.0.1, port_value: 0 } }${adminFields} }\n`;
   const config = join(dir, 'bootstrap.yaml');
   writeFileSync(config, admin + staticResources.replaceAll('{dir}', dir));
   const addressFile = join(dir, 'admin-address');
