@@ -1,5 +1,7 @@
 import type { Message } from '@bufbuild/protobuf';
-import type { ExtensionContext } from './context.ts';
+import type { Diagnostics } from '#gateway/config/diagnostics.ts';
+import type { AccessLogger } from './access-log.ts';
+import type { ExtensionContext, ServerContext } from './context.ts';
 import type { HttpFilterFactory } from './http-filter.ts';
 import type { ListenerFilterFactory, NetworkFilterFactory } from './network-filter.ts';
 
@@ -31,6 +33,14 @@ export interface ListenerFilterExtension {
   readonly name: string;
   readonly configType: string;
   createFactory(config: Message, context: ExtensionContext): ListenerFilterFactory;
+}
+
+/** An access logger extension. */
+export interface AccessLogExtension {
+  readonly name: string;
+  readonly configType: string;
+  /** Problems go to `diagnostics`, whose paths are relative to the typed_config; the answer is then null. */
+  createLogger(config: Message, server: ServerContext, diagnostics: Diagnostics): AccessLogger | null;
 }
 
 /** The explicit lists of extensions, by configuration type; handed to the config builders by `server/`. */

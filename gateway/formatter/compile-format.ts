@@ -86,6 +86,7 @@ class ConstantFormatter implements Formatter {
 
 /**
  * Compiles a text with Envoy's command operators. What is absent is written `-`, or nothing with `omitEmpty`.
+ * What it formats is octet text, one character an octet: write it as latin-1.
  * Throws ConfigError (empty path) naming an operator that is unknown, malformed or not supported.
  */
 export function compileFormat(format: string, omitEmpty = false): Formatter {

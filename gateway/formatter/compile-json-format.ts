@@ -2,6 +2,7 @@ import type { Formatter, FormatterContext } from '#gateway/api/access-log.ts';
 import type { JsonValue } from '#gateway/api/stream-info.ts';
 import { ConfigError, joinPath } from '#gateway/config/diagnostics.ts';
 import { compileParts } from './compile-format.ts';
+import { octetText } from './octet-text.ts';
 import type { Provider } from './provider.ts';
 
 /** Appends a JSON value to `out`; answers null where it is to be left out. */
@@ -36,7 +37,8 @@ function compileSingle(provider: Provider, options: JsonFormatOptions): Writer {
   return (context) => {
     const value = provider.value(context);
     if (value === null) return options.omitEmpty ? null : 'null';
-    return typeof value === 'number' ? String(value) : JSON.stringify(value);
+    if (typeof value === 'number') return String(value);
+    return typeof value === 'string' ? JSON.stringify(value) : octetText(JSON.stringify(value));
   };
 }
 
@@ -73,7 +75,7 @@ function compileStruct(
   const keys = Object.keys(struct);
   if (options.sortProperties) keys.sort();
   const fields = keys.map((key) => ({
-    key: `${JSON.stringify(key)}:`,
+    key: octetText(`${JSON.stringify(key)}:`),
     write: compileValue(struct[key]!, joinPath(path, key), options),
   }));
   return (context) => {

@@ -1,3 +1,5 @@
+import type { FormatterContext } from '#gateway/api/access-log.ts';
+
 /** Name of each gRPC status by number: as Envoy's CAMEL_STRING and SNAKE_STRING. */
 export const grpcStatusNames: readonly (readonly [camel: string, snake: string])[] = [
   ['OK', 'OK'],
@@ -38,4 +40,13 @@ export function httpToGrpcStatus(status: number): number {
     default:
       return 2;
   }
+}
+
+/** The gRPC status of an answer: of its trailers, else of its headers, else from its HTTP status; null when there was none. */
+export function grpcStatusOf({ request, response, trailers, streamInfo }: FormatterContext): number | null {
+  if (request === null) return null;
+  const text = (trailers ?? streamInfo.responseTrailers)?.get('grpc-status') ?? response?.headers.get('grpc-status');
+  if (text !== null && text !== undefined) return /^\d+$/.test(text) ? Number(text) : 2;
+  const status = response?.status ?? streamInfo.responseCode;
+  return status === 0 ? null : httpToGrpcStatus(status);
 }

@@ -1,6 +1,6 @@
 import type { FormatterContext } from '#gateway/api/access-log.ts';
 import { ConfigError } from '#gateway/config/diagnostics.ts';
-import { grpcStatusNames, httpToGrpcStatus } from './grpc-status.ts';
+import { grpcStatusNames, grpcStatusOf } from './grpc-status.ts';
 import { numberProvider, type Operator, type OperatorTable, plainNumber, plainText, textProvider } from './provider.ts';
 
 type Lookup = (context: FormatterContext, name: string) => string | null;
@@ -104,14 +104,10 @@ const queryParamsOperator: Operator = {
   },
 };
 
-/** Status of a gRPC call: of trailers, else of headers, else from the HTTP status; null for other requests. */
+/** Status of a gRPC call; null for other requests. */
 function grpcStatus(context: FormatterContext): number | null {
   const type = requestHeader(context, 'content-type');
-  if (type === null || !/^application\/grpc(?:[+;]|$)/.test(type)) return null;
-  const text = trailer(context, 'grpc-status') ?? responseHeader(context, 'grpc-status');
-  if (text !== null) return /^\d+$/.test(text) ? Number(text) : 2;
-  const status = context.response?.status ?? context.streamInfo.responseCode;
-  return status === 0 ? null : httpToGrpcStatus(status);
+  return type !== null && /^application\/grpc(?:[+;]|$)/.test(type) ? grpcStatusOf(context) : null;
 }
 
 const grpcStatusOperator: Operator = {

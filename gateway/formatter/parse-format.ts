@@ -1,4 +1,5 @@
 import { ConfigError } from '#gateway/config/diagnostics.ts';
+import { octetText } from './octet-text.ts';
 
 /** One command operator of a format text: `%NAME(params):maxLength%`. */
 export interface FormatCommand {
@@ -13,10 +14,11 @@ export interface FormatCommand {
 const commandPattern = /%([A-Z0-9_]+)(?:\((.*?)\))?(?::(\d+))?%/sy;
 
 /**
- * Splits a format text into literal texts and commands; `%%` is a percent sign. Throws ConfigError where a percent sign
+ * Splits a format text into literal octet texts and commands; `%%` is a percent sign. Throws ConfigError where a percent sign
  * begins no well-formed command.
  */
-export function parseFormat(format: string): (string | FormatCommand)[] {
+export function parseFormat(text: string): (string | FormatCommand)[] {
+  const format = octetText(text);
   const parts: (string | FormatCommand)[] = [];
   let literal = '';
   let at = 0;

@@ -1,6 +1,7 @@
 import type { FormatterContext } from '#gateway/api/access-log.ts';
 import type { JsonValue } from '#gateway/api/stream-info.ts';
 import { ConfigError } from '#gateway/config/diagnostics.ts';
+import { octetText } from './octet-text.ts';
 
 /** A compiled command operator: what it says about a stream. Pure. */
 export interface Provider {
@@ -47,7 +48,7 @@ export function jsonProvider(get: (context: FormatterContext) => JsonValue | und
     text(context) {
       const value = get(context);
       if (value === undefined || value === null) return null;
-      return typeof value === 'string' ? value : JSON.stringify(value);
+      return octetText(typeof value === 'string' ? value : JSON.stringify(value));
     },
     value: (context) => get(context) ?? null,
   };
