@@ -120,8 +120,10 @@ export abstract class Http1Codec implements Codec, TurnTask {
   onTurnEnd(): void {
     this.#scheduled = false;
     while (this.#holding && !this.#running) {
-      if (this.phase !== Phase.Dead && (this.#paused > 0 || this.phase === Phase.Blocked)) return;
-      const chunk = this.phase === Phase.Dead ? null : (this.#leftover ?? this.#held.shift());
+      const dead = this.phase === Phase.Dead;
+      const empty = dead || (this.#leftover === null && this.#held.length === 0);
+      if (!empty && (this.#paused > 0 || this.phase === Phase.Blocked)) return;
+      const chunk = dead ? null : (this.#leftover ?? this.#held.shift());
       this.#leftover = null;
       if (chunk === null) {
         this.#held.clear();
@@ -129,7 +131,7 @@ export abstract class Http1Codec implements Codec, TurnTask {
         this.connection.readDisable(false);
         if (this.#remoteClosed) {
           this.#remoteClosed = false;
-          if (this.phase !== Phase.Dead) this.remoteClosed();
+          if (!dead) this.remoteClosed();
         }
         return;
       }
