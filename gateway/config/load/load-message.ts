@@ -10,7 +10,7 @@ import { parseYaml } from './parse-yaml.ts';
 import { PositionMap } from './position-map.ts';
 import { checkSemantics } from './semantic.ts';
 import { type SourceNode, SourceSyntaxError } from './source-node.ts';
-import { V2Upgrade } from './v2-upgrade.ts';
+import { V2Upgrade } from './v2/v2-upgrade.ts';
 
 /** How a configuration text is read and what is checked. */
 export interface LoadOptions {
@@ -54,14 +54,16 @@ export function loadMessage<Shape extends Message>(
     protoRegistry(),
     diagnostics,
     positions,
-    new V2Upgrade(protoRegistry(), diagnostics),
+    new V2Upgrade(protoRegistry(), diagnostics, positions),
   );
   const message = reader.read(type, root, '') as Shape;
   const checked = new Diagnostics(positions);
   checkMessage(type, message, '', checked, options.checks ?? ALL_CHECKS);
   for (const problem of checked.all) {
     // A field that was misspelt or unreadable is missing for a reason already given.
-    if (!reader.suspects.has(problem.path)) diagnostics.error(problem.path, problem.problem, problem.suggestion);
+    if (reader.suspects.has(problem.path)) continue;
+    if (problem.problem.startsWith('one of ') && reader.suspectOneofs.has(problem.path)) continue;
+    diagnostics.error(problem.path, problem.problem, problem.suggestion);
   }
   return { message, diagnostics };
 }

@@ -42,6 +42,8 @@ type FieldValue = Message | ScalarValue | object | null | undefined;
 export class MessageReader {
   /** Paths whose value could not be read or was written under another name: not to be reported as missing. */
   readonly suspects: Set<string> = new Set();
+  /** Paths of messages one of whose oneofs has such a value: its members are not to be reported as missing. */
+  readonly suspectOneofs: Set<string> = new Set();
   readonly #registry: ProtoRegistry;
   readonly #found: Diagnostics;
   readonly #positions: PositionMap;
@@ -90,8 +92,12 @@ export class MessageReader {
       if (isNull(entry.value) && !takesNull(field)) continue;
       if (field.oneof !== undefined && this.#oneofTaken(message, field, at)) continue;
       const value = this.#fieldValue(field, entry.value, at);
-      if (value === undefined) this.suspects.add(at);
-      else setField(message, field, value);
+      if (value !== undefined) {
+        setField(message, field, value);
+        continue;
+      }
+      this.suspects.add(at);
+      if (field.oneof !== undefined) this.suspectOneofs.add(path);
     }
   }
 
@@ -221,7 +227,10 @@ export class MessageReader {
     const at = joinPath(path, entry.key);
     this.#positions.set(at, entry.at);
     const suggestion = suggestField(type, this.#within, entry.key);
-    if (suggestion?.field !== undefined) this.suspects.add(joinPath(path, suggestion.field));
+    if (suggestion?.field !== undefined) {
+      this.suspects.add(joinPath(path, suggestion.field.name));
+      if (suggestion.field.oneof !== undefined) this.suspectOneofs.add(path);
+    }
     this.#problem(at, new Unreadable(`${type.name} has no field "${entry.key}"`, suggestion?.text ?? null));
   }
 

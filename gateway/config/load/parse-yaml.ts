@@ -49,7 +49,7 @@ class YamlReader {
       const items = (node.items as Node[]).map((item) => this.node(item, depth + 1));
       return { kind: 'list', at, items };
     }
-    if (isScalar(node)) return { kind: 'scalar', at, value: scalarValue(node) };
+    if (isScalar(node)) return scalarNode(node, at);
     throw new SourceSyntaxError(at, 'a kind of YAML node that has no meaning here');
   }
 
@@ -85,6 +85,14 @@ class YamlReader {
 
 function lastOfEach(entries: readonly MapEntry[]): MapEntry[] {
   return [...new Map(entries.map((entry) => [entry.key, entry])).values()];
+}
+
+function scalarNode(node: Scalar, at: number): SourceNode {
+  const value = scalarValue(node);
+  const word = String(node.value ?? '');
+  return typeof value === 'boolean' && word !== String(value)
+    ? { kind: 'scalar', at, value, word }
+    : { kind: 'scalar', at, value };
 }
 
 function scalarValue(node: Scalar): string | number | boolean | null {

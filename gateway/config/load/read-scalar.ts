@@ -88,7 +88,7 @@ function valueNames(type: DescEnum): string {
 
 function readString(node: ScalarNode): string | Unreadable {
   if (typeof node.value === 'string') return node.value;
-  return new Unreadable(`expected a string, found ${describeNode(node)}`, `"${node.value}" in quotes`);
+  return new Unreadable(`expected a string, found ${describeNode(node)}`, `"${node.word ?? node.value}" in quotes`);
 }
 
 function readBool(node: ScalarNode): boolean | Unreadable {

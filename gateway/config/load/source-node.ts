@@ -10,6 +10,8 @@ export interface ScalarNode {
   readonly kind: 'scalar';
   readonly at: number;
   readonly value: string | number | boolean | null;
+  /** How a boolean was written when not as `true` or `false`: `yes`, `off`. */
+  readonly word?: string;
 }
 
 /** A sequence. */
@@ -70,5 +72,6 @@ export function describeNode(node: SourceNode): string {
   const text = String(node.value);
   const shown = text.length > 40 ? `${text.slice(0, 40)}…` : text;
   if (typeof node.value === 'string') return `the string "${shown}"`;
-  return typeof node.value === 'number' ? `the number ${shown}` : `the boolean ${shown}`;
+  if (typeof node.value === 'number') return `the number ${shown}`;
+  return node.word === undefined ? `the boolean ${shown}` : `the boolean ${shown} (so YAML reads ${node.word})`;
 }

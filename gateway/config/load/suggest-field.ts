@@ -1,14 +1,17 @@
-import type { DescMessage } from '@bufbuild/protobuf';
+import type { DescField, DescMessage } from '@bufbuild/protobuf';
 import { fieldIndex } from './field-index.ts';
-import { nearestName } from './nearest-name.ts';
+import { editDistance, nearestName } from './nearest-name.ts';
 
 /** What an unknown field was probably meant to be. */
 export interface FieldSuggestion {
   /** Ready to follow "did you mean". */
   readonly text: string;
   /** The field of the same message that was meant, when it is one. */
-  readonly field?: string;
+  readonly field?: DescField;
 }
+
+/** A name this near is a slip of the keyboard, even where the key is a field of another message. */
+const SLIP = 1;
 
 /**
  * What the unknown `key` of a `type` message was meant to be: a field of that message spelt wrong, or one that belongs to
@@ -16,12 +19,16 @@ export interface FieldSuggestion {
  * around it, the message itself last.
  */
 export function suggestField(type: DescMessage, within: readonly DescMessage[], key: string): FieldSuggestion | null {
-  const names = type.fields.map((field) => field.name);
-  const near = nearestName(key, names);
+  const name = nearestName(
+    key,
+    type.fields.map((field) => field.name),
+  );
+  const near = type.fields.find((field) => field.name === name);
+  if (near !== undefined && editDistance(near.name, key) <= SLIP) return { text: near.name, field: near };
   const around = within.slice(0, -1).reverse();
   const owner = around.find((one) => fieldIndex(one).has(key));
-  const below = type.fields.find((field) => field.message !== undefined && fieldIndex(field.message).has(key));
   if (owner !== undefined) return { text: `${key} of the ${owner.name} around it (check the indentation)` };
-  if (below !== undefined) return { text: `${below.name}.${key}` };
-  return near === null ? null : { text: near, field: near };
+  const below = type.fields.find((field) => field.message !== undefined && fieldIndex(field.message).has(key));
+  if (below !== undefined && near === undefined) return { text: `${below.name}.${key}` };
+  return near === undefined ? null : { text: near.name, field: near };
 }
