@@ -81,6 +81,8 @@ export abstract class Http2Connection<Stream extends Http2Stream> implements Fra
   protected abstract onPeerSettings(): void;
   protected abstract onPeerGoAway(errorCode: number, lastStreamId: number): void;
   protected abstract onKeepaliveAck(): void;
+  /** The connection is gone; the streams are reset next. */
+  protected abstract onEnd(): void;
   /** Highest identifier of the peer's streams that was taken. */
   protected abstract lastPeerStreamId(): number;
 
@@ -419,6 +421,7 @@ export abstract class Http2Connection<Stream extends Http2Stream> implements Fra
   /** Resets every open stream and takes nothing more. */
   protected endAll(reason: ResetReason, details: string): void {
     if (this.#status === DispatchStatus.Ok) this.#status = DispatchStatus.ProtocolError;
+    this.onEnd();
     for (const stream of [...this.streams.values()]) stream.end(reason, details);
   }
 

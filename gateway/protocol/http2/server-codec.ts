@@ -171,6 +171,8 @@ export class Http2ServerCodec extends Http2Connection<ServerStream> implements S
     this.#callbacks.onPingAck();
   }
 
+  protected override onEnd(): void {}
+
   shutdownNotice(): void {
     this.writeGoAway(max31Bits, ErrorCode.NoError);
   }

@@ -36,7 +36,7 @@ export abstract class Http2Stream extends SendSide {
   protected abstract get sink(): MessageSink | null;
   /** The stream left the connection's table, by completion or by reset. */
   protected abstract onClosed(complete: boolean): void;
-  /** The message was delivered to its end, after the stream had closed. */
+  /** The message was delivered to its end, or given up, after the stream had closed. */
   protected abstract onLateDelivery(): void;
 
   protected override onAboveHighWatermark(): void {
@@ -224,7 +224,9 @@ export abstract class Http2Stream extends SendSide {
 
   resetStream(reason: ResetReason): void {
     if (this.closed) {
+      if (!this.#hasQueued()) return;
       this.dropUndelivered();
+      this.onLateDelivery();
       return;
     }
     if (this.streamId !== 0) this.owner.writeReset(this.streamId, this.resetCode(reason));
