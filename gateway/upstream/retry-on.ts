@@ -1,45 +1,70 @@
-/** When a request is tried again: bits of `RetryPolicy.retryOn`. Envoy's `retry_on` and `x-envoy-retry-(grpc-)on`. */
+/** Conditions under which a request is tried again, as bits of `RetryPolicy.retryOn`. Envoy's `retry_on` words. */
 export const RetryOn = {
   FiveXx: 1,
   GatewayError: 2,
-  Reset: 4,
-  ResetBeforeRequest: 8,
-  ConnectFailure: 0x10,
-  EnvoyRateLimited: 0x20,
-  RetriableFourXx: 0x40,
-  RefusedStream: 0x80,
-  RetriableStatusCodes: 0x100,
-  RetriableHeaders: 0x200,
-  GrpcCancelled: 0x400,
-  GrpcDeadlineExceeded: 0x800,
-  GrpcInternal: 0x1000,
-  GrpcResourceExhausted: 0x2000,
-  GrpcUnavailable: 0x4000,
-  Http3PostConnectFailure: 0x8000,
+  ConnectFailure: 4,
+  Retriable4xx: 8,
+  RefusedStream: 16,
+  GrpcCancelled: 32,
+  GrpcDeadlineExceeded: 64,
+  GrpcResourceExhausted: 128,
+  GrpcUnavailable: 256,
+  GrpcInternal: 512,
+  RetriableStatusCodes: 1024,
+  Reset: 2048,
+  RetriableHeaders: 4096,
+  EnvoyRateLimited: 8192,
+  Http3PostConnectFailure: 16384,
+  ResetBeforeRequest: 32768,
 } as const;
 
-const bits: ReadonlyMap<string, number> = new Map<string, number>([
+/** All gRPC conditions. */
+export const grpcRetryBits: number =
+  RetryOn.GrpcCancelled |
+  RetryOn.GrpcDeadlineExceeded |
+  RetryOn.GrpcResourceExhausted |
+  RetryOn.GrpcUnavailable |
+  RetryOn.GrpcInternal;
+
+const httpWords = new Map<string, number>([
   ['5xx', RetryOn.FiveXx],
   ['gateway-error', RetryOn.GatewayError],
-  ['reset', RetryOn.Reset],
-  ['reset-before-request', RetryOn.ResetBeforeRequest],
   ['connect-failure', RetryOn.ConnectFailure],
   ['envoy-ratelimited', RetryOn.EnvoyRateLimited],
-  ['retriable-4xx', RetryOn.RetriableFourXx],
+  ['retriable-4xx', RetryOn.Retriable4xx],
   ['refused-stream', RetryOn.RefusedStream],
   ['retriable-status-codes', RetryOn.RetriableStatusCodes],
   ['retriable-headers', RetryOn.RetriableHeaders],
+  ['reset', RetryOn.Reset],
   ['http3-post-connect-failure', RetryOn.Http3PostConnectFailure],
-  ['cancelled', RetryOn.GrpcCancelled],
-  ['deadline-exceeded', RetryOn.GrpcDeadlineExceeded],
-  ['internal', RetryOn.GrpcInternal],
-  ['resource-exhausted', RetryOn.GrpcResourceExhausted],
-  ['unavailable', RetryOn.GrpcUnavailable],
+  ['reset-before-request', RetryOn.ResetBeforeRequest],
 ]);
 
-/** The bits of a comma-separated list; unknown words are ignored, as Envoy does. */
+const grpcWords = new Map<string, number>([
+  ['cancelled', RetryOn.GrpcCancelled],
+  ['deadline-exceeded', RetryOn.GrpcDeadlineExceeded],
+  ['resource-exhausted', RetryOn.GrpcResourceExhausted],
+  ['unavailable', RetryOn.GrpcUnavailable],
+  ['internal', RetryOn.GrpcInternal],
+]);
+
+/** Reads a comma-separated list (`x-envoy-retry-on`, `retry_on`): HTTP words only; unknown ones say nothing. */
 export function parseRetryOn(text: string): number {
-  let retryOn = 0;
-  for (const word of text.split(',')) retryOn |= bits.get(word.trim()) ?? 0;
-  return retryOn;
+  return readWords(text, httpWords);
+}
+
+/** Reads the gRPC words (`x-envoy-retry-grpc-on`). */
+export function parseRetryGrpcOn(text: string): number {
+  return readWords(text, grpcWords);
+}
+
+/** Reads `retry_on` of a configuration, which may hold words of both kinds. */
+export function parseRetryPolicyOn(text: string): number {
+  return parseRetryOn(text) | parseRetryGrpcOn(text);
+}
+
+function readWords(text: string, words: ReadonlyMap<string, number>): number {
+  let bits = 0;
+  for (const word of text.split(',')) bits |= words.get(word.trim()) ?? 0;
+  return bits;
 }

@@ -1,0 +1,98 @@
+import type { Diagnostics } from '#gateway/config/diagnostics.ts';
+import { typeNameOf, unpackAny } from '#gateway/proto/registry.ts';
+import type { Cluster } from '#proto-types/envoy/config/cluster/v3/cluster_pb.ts';
+import type { LocalityLbConfig } from '#proto-types/envoy/extensions/load_balancing_policies/common/v3/common_pb.ts';
+import type { LeastRequest } from '#proto-types/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.ts';
+import type { Random } from '#proto-types/envoy/extensions/load_balancing_policies/random/v3/random_pb.ts';
+import type { RoundRobin } from '#proto-types/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.ts';
+import type { BalancingPolicy } from '../balancer/host-picker.ts';
+import { leastRequest } from '../balancer/least-request.ts';
+import type { BalancerOptions } from '../balancer/load-balancer.ts';
+import { defaultPanicPercent } from '../balancer/priority-load.ts';
+import { randomPolicy } from '../balancer/random-policy.ts';
+import { roundRobin } from '../balancer/round-robin.ts';
+
+/** How a cluster balances. */
+export interface BalancingConfig {
+  readonly policy: BalancingPolicy;
+  readonly options: BalancerOptions;
+}
+
+const policyPrefix = 'envoy.extensions.load_balancing_policies.';
+const defaultPolicyBias = 1;
+
+/** Reads `load_balancing_policy`, or `lb_policy` and what belongs to it. */
+export function readBalancing(cluster: Cluster, found: Diagnostics): BalancingConfig {
+  const panicPercent = cluster.commonLbConfig?.healthyPanicThreshold?.value ?? defaultPanicPercent;
+  const extension = cluster.loadBalancingPolicy;
+  if (extension !== undefined) {
+    if (cluster.commonLbConfig?.localityConfigSpecifier.case !== undefined && extension.policies.length > 0) {
+      found.warning('common_lb_config', 'the locality settings are those of load_balancing_policy, not these');
+    }
+    for (const [i, { typedExtensionConfig }] of extension.policies.entries()) {
+      const any = typedExtensionConfig?.typedConfig;
+      if (any === undefined || !typeNameOf(any).startsWith(policyPrefix)) continue;
+      const message = unpackAny<RoundRobin | LeastRequest | Random>(any);
+      switch (message.$typeName) {
+        case `${policyPrefix}round_robin.v3.RoundRobin`:
+          return { policy: roundRobin, options: localityOptions(message.localityLbConfig, panicPercent) };
+        case `${policyPrefix}least_request.v3.LeastRequest`:
+          return {
+            policy: leastRequestPolicy(message),
+            options: localityOptions(message.localityLbConfig, panicPercent),
+          };
+        case `${policyPrefix}random.v3.Random`:
+          return { policy: randomPolicy, options: localityOptions(message.localityLbConfig, panicPercent) };
+        default:
+          found.error(`load_balancing_policy.policies[${i}]`, `the policy ${typeNameOf(any)} is not supported`);
+      }
+    }
+    found.error('load_balancing_policy', 'none of the policies is known');
+  }
+  const locality = cluster.commonLbConfig?.localityConfigSpecifier;
+  const options = {
+    panicPercent,
+    localityWeighted: locality?.case === 'localityWeightedLbConfig',
+    failOnPanic: locality?.case === 'zoneAwareLbConfig' && locality.value.failTrafficOnPanic,
+  };
+  return { policy: legacyPolicy(cluster, found), options };
+}
+
+function legacyPolicy(cluster: Cluster, found: Diagnostics): BalancingPolicy {
+  switch (cluster.lbPolicy as number) {
+    case 0: // ROUND_ROBIN
+    case 7: // LOAD_BALANCING_POLICY_CONFIG, whose message was read above
+      return roundRobin;
+    case 1: {
+      // LEAST_REQUEST
+      const config = cluster.lbConfig.case === 'leastRequestLbConfig' ? cluster.lbConfig.value : null;
+      return leastRequest({
+        choiceCount: config?.choiceCount ?? 2,
+        activeRequestBias: config?.activeRequestBias?.defaultValue ?? defaultPolicyBias,
+        fullScan: false,
+      });
+    }
+    case 3: // RANDOM
+      return randomPolicy;
+    default:
+      found.error('lb_policy', 'this policy is not supported');
+      return roundRobin;
+  }
+}
+
+function leastRequestPolicy(message: LeastRequest): BalancingPolicy {
+  return leastRequest({
+    choiceCount: message.choiceCount ?? 2,
+    activeRequestBias: message.activeRequestBias?.defaultValue ?? defaultPolicyBias,
+    fullScan: (message.selectionMethod as number) === 1 || message.enableFullScan === true,
+  });
+}
+
+function localityOptions(config: LocalityLbConfig | undefined, panicPercent: number): BalancerOptions {
+  const choice = config?.localityConfigSpecifier;
+  return {
+    panicPercent,
+    localityWeighted: choice?.case === 'localityWeightedLbConfig',
+    failOnPanic: choice?.case === 'zoneAwareLbConfig' && choice.value.failTrafficOnPanic,
+  };
+}
