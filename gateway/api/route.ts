@@ -93,8 +93,11 @@ export interface RouteEntry {
   readonly terminatesConnect: boolean;
   /** 64-bit hash of the route's hash policies for the balancer, or null. Pure. */
   hash(head: RequestHead, streamInfo: StreamInfo): bigint | null;
-  /** Path and host rewrites, header additions and removals toward the upstream. Changes `head`. */
-  finalizeRequestHeaders(head: RequestHead, streamInfo: StreamInfo): void;
+  /**
+   * Path and host rewrites, header additions and removals toward the upstream. Changes `head`. `keepOriginal`: says what
+   * was rewritten in x-envoy-original-path and x-envoy-original-host (the router does unless suppress_envoy_headers).
+   */
+  finalizeRequestHeaders(head: RequestHead, streamInfo: StreamInfo, keepOriginal?: boolean): void;
   /** Header additions and removals toward the client. Changes `head`. */
   finalizeResponseHeaders(head: ResponseHead, requestHead: RequestHead, streamInfo: StreamInfo): void;
 }

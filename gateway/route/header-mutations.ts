@@ -39,11 +39,11 @@ export class HeaderMutations {
     const additions = this.#additions;
     if (additions.length === 0) return;
     if (additions.length === 1) {
-      const value = valueOf(additions[0]!, head, context);
+      const value = additionValue(additions[0]!, head, context);
       if (value !== null) write(head, additions[0]!, value);
       return;
     }
-    const values = additions.map((addition) => valueOf(addition, head, context));
+    const values = additions.map((addition) => additionValue(addition, head, context));
     for (let i = 0; i < additions.length; i++) {
       if (values[i] !== null && additions[i]!.action >= Action.OverwriteOrAdd) write(head, additions[i]!, values[i]!);
     }
@@ -59,7 +59,7 @@ export class HeaderMutations {
 }
 
 /** The value to write, or null when this addition has nothing to do. */
-function valueOf(addition: Addition, head: RequestHead | ResponseHead, context: FormatterContext): string | null {
+function additionValue(addition: Addition, head: RequestHead | ResponseHead, context: FormatterContext): string | null {
   const { action, name } = addition;
   if (action === Action.AddIfAbsent && head.get(name) !== null) return null;
   if (action === Action.Overwrite && head.get(name) === null) return null;

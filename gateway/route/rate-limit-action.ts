@@ -1,0 +1,169 @@
+import { isIPv6 } from 'node:net';
+import ipaddr from 'ipaddr.js';
+import type { Formatter } from '#gateway/api/access-log.ts';
+import type { RouteEntry } from '#gateway/api/route.ts';
+import type { StreamInfo } from '#gateway/api/stream-info.ts';
+import { ConfigError } from '#gateway/config/diagnostics.ts';
+import { allHeadersMatch, compileHeaderMatchers } from '#gateway/config/matcher/header-matcher.ts';
+import { metadataValue } from '#gateway/config/matcher/value-matcher.ts';
+import { compileFormat } from '#gateway/formatter/compile-format.ts';
+import type { RequestHead } from '#gateway/protocol/headers/message-head.ts';
+import type { RateLimit_Action } from '#proto-types/envoy/config/route/v3/route_components_pb.ts';
+import type { MetadataKey } from '#proto-types/envoy/type/metadata/v3/metadata_pb.ts';
+import { HeadFormatContext } from './format-context.ts';
+import { allParametersMatch, compileQueryMatchers, queryParameter } from './query-parameters.ts';
+
+/** What an action looks at. */
+export interface RateLimitInput {
+  readonly head: RequestHead;
+  readonly streamInfo: StreamInfo;
+  readonly route: RouteEntry | null;
+  readonly localCluster: string;
+}
+
+/** One entry; `skip`: this action adds nothing; null: the whole descriptor is dropped. */
+export type RateLimitEntry = { readonly key: string; readonly value: string } | 'skip' | null;
+
+/** One compiled rate-limit action. Pure. */
+export interface RateLimitAction {
+  entry(input: RateLimitInput): RateLimitEntry;
+}
+
+/** Compiles an action. Throws ConfigError with a path relative to it. */
+export function compileRateLimitAction({ actionSpecifier: action }: RateLimit_Action): RateLimitAction {
+  switch (action.case) {
+    case 'sourceCluster':
+      return { entry: ({ localCluster }) => ({ key: 'source_cluster', value: localCluster }) };
+    case 'destinationCluster':
+      return {
+        entry: ({ route }) => (route === null ? null : { key: 'destination_cluster', value: route.clusterName }),
+      };
+    case 'remoteAddress':
+      return {
+        entry({ streamInfo: { downstreamRemoteAddress: address } }) {
+          return address.kind === 'ip' ? { key: 'remote_address', value: address.host } : null;
+        },
+      };
+    case 'maskedRemoteAddress':
+      return maskedAddress(action.value.v4PrefixMaskLen ?? 32, action.value.v6PrefixMaskLen ?? 128);
+    case 'requestHeaders': {
+      const { descriptorKey: key, skipIfAbsent } = action.value;
+      const name = action.value.headerName.toLowerCase();
+      const pseudo = name.startsWith(':') || name === 'host';
+      return {
+        entry({ head }) {
+          const value = pseudo ? head.get(name) : head.headers.get(name);
+          return value === null ? absent(skipIfAbsent) : { key, value };
+        },
+      };
+    }
+    case 'queryParameters': {
+      const { descriptorKey: key, queryParameterName, skipIfAbsent } = action.value;
+      return {
+        entry({ head }) {
+          const value = queryParameter(head.path, queryParameterName);
+          return value === null ? absent(skipIfAbsent) : { key, value };
+        },
+      };
+    }
+    case 'genericKey': {
+      const key = action.value.descriptorKey || 'generic_key';
+      const value = descriptorValue(action.value.descriptorValue, action.value.defaultValue, 'generic_key');
+      return { entry: (input) => keyed(key, value(input)) };
+    }
+    case 'headerValueMatch': {
+      const key = action.value.descriptorKey || 'header_match';
+      const value = descriptorValue(action.value.descriptorValue, action.value.defaultValue, 'header_value_match');
+      const headers = compileHeaderMatchers(action.value.headers, 'header_value_match.headers');
+      const expect = action.value.expectMatch ?? true;
+      return {
+        entry: (input) => (allHeadersMatch(headers, input.head) === expect ? keyed(key, value(input)) : null),
+      };
+    }
+    case 'queryParameterValueMatch': {
+      const key = action.value.descriptorKey || 'query_match';
+      const value = descriptorValue(
+        action.value.descriptorValue,
+        action.value.defaultValue,
+        'query_parameter_value_match',
+      );
+      const parameters = compileQueryMatchers(
+        action.value.queryParameters,
+        'query_parameter_value_match.query_parameters',
+      );
+      const expect = action.value.expectMatch ?? true;
+      return {
+        entry: (input) =>
+          allParametersMatch(parameters, input.head.path) === expect ? keyed(key, value(input)) : null,
+      };
+    }
+    case 'dynamicMetadata':
+      return fromMetadata(
+        action.value.descriptorKey,
+        action.value.metadataKey,
+        action.value.defaultValue,
+        false,
+        false,
+      );
+    case 'metadata': {
+      const { descriptorKey, metadataKey, defaultValue, source, skipIfAbsent } = action.value;
+      return fromMetadata(descriptorKey, metadataKey, defaultValue, source === 1, skipIfAbsent);
+    }
+    default:
+      throw new ConfigError(action.case ?? '', 'a rate limit action of this kind is not supported yet');
+  }
+}
+
+function absent(skip: boolean): RateLimitEntry {
+  return skip ? 'skip' : null;
+}
+
+function keyed(key: string, value: string): RateLimitEntry {
+  return value === '' ? null : { key, value };
+}
+
+function maskedAddress(v4: number, v6: number): RateLimitAction {
+  return {
+    entry({ streamInfo: { downstreamRemoteAddress: address } }) {
+      if (address.kind !== 'ip') return null;
+      const length = isIPv6(address.host) ? v6 : v4;
+      const octets = ipaddr.parse(address.host).toByteArray();
+      for (let i = 0; i < octets.length; i++) {
+        const kept = Math.max(0, Math.min(8, length - i * 8));
+        octets[i] = octets[i]! & (0xff00 >> kept) & 0xff;
+      }
+      return { key: 'masked_remote_address', value: `${ipaddr.fromByteArray(octets).toString()}/${length}` };
+    },
+  };
+}
+
+function descriptorValue(text: string, fallback: string, path: string): (input: RateLimitInput) => string {
+  if (!text.includes('%')) return () => text;
+  let format: Formatter;
+  try {
+    format = compileFormat(text, true);
+  } catch (error) {
+    if (error instanceof ConfigError) throw new ConfigError(`${path}.descriptor_value`, error.problem);
+    throw error;
+  }
+  return ({ head, streamInfo }) => format.format(new HeadFormatContext(head, null, streamInfo)) || fallback;
+}
+
+function fromMetadata(
+  key: string,
+  metadataKey: MetadataKey | undefined,
+  fallback: string,
+  ofRoute: boolean,
+  skipIfAbsent: boolean,
+): RateLimitAction {
+  const namespace = metadataKey?.key ?? '';
+  const path = (metadataKey?.path ?? []).map(({ segment }) => String(segment.value ?? ''));
+  return {
+    entry({ streamInfo }) {
+      const source = ofRoute ? (streamInfo.route?.metadata ?? null) : streamInfo.dynamicMetadata;
+      const found = metadataValue(source, namespace, path);
+      const value = typeof found === 'string' && found !== '' ? found : fallback;
+      return value === '' ? absent(skipIfAbsent) : { key, value };
+    },
+  };
+}

@@ -1,0 +1,60 @@
+import { Buffer } from 'node:buffer';
+import type { Formatter } from '#gateway/api/access-log.ts';
+import type { ServerContext } from '#gateway/api/context.ts';
+import type { JsonValue } from '#gateway/api/stream-info.ts';
+import { ConfigError, type Diagnostics } from '#gateway/config/diagnostics.ts';
+import { compileFormat } from '#gateway/formatter/compile-format.ts';
+import { compileJsonFormat } from '#gateway/formatter/compile-json-format.ts';
+import type { SubstitutionFormatString } from '#proto-types/envoy/config/core/v3/substitution_format_string_pb.ts';
+
+/** A compiled body format. What it makes are octets as latin-1 text. */
+export interface BodyFormat {
+  readonly format: Formatter;
+  /** '' when none is configured: text/plain, or application/json for JSON. */
+  readonly contentType: string;
+  readonly json: boolean;
+}
+
+/** Compiles a SubstitutionFormatString for a body. Throws ConfigError with a path relative to it. */
+export function compileBodyFormat(
+  message: SubstitutionFormatString,
+  server: ServerContext,
+  diagnostics: Diagnostics,
+): BodyFormat {
+  const { contentType, omitEmptyValues: omitEmpty, format } = message;
+  if (message.formatters.length > 0) throw new ConfigError('formatters', 'formatters is not supported yet');
+  switch (format.case) {
+    case 'textFormat':
+      return text(latin1OfUtf8(format.value), omitEmpty, contentType, 'text_format');
+    case 'textFormatSource': {
+      const octets = server.readDataSource(format.value, diagnostics.at('text_format_source'));
+      return text(
+        octets === null ? '' : Buffer.from(octets).toString('latin1'),
+        omitEmpty,
+        contentType,
+        'text_format_source',
+      );
+    }
+    case 'jsonFormat': {
+      const options = { omitEmpty, sortProperties: message.jsonFormatOptions?.sortProperties ?? false };
+      const json = compileJsonFormat(format.value as { [key: string]: JsonValue }, options);
+      return { format: { format: (context) => latin1OfUtf8(json.format(context)) }, contentType, json: true };
+    }
+    default:
+      throw new ConfigError('', 'a format needs text_format, text_format_source or json_format');
+  }
+}
+
+function text(source: string, omitEmpty: boolean, contentType: string, path: string): BodyFormat {
+  try {
+    return { format: compileFormat(source, omitEmpty), contentType, json: false };
+  } catch (error) {
+    if (error instanceof ConfigError) throw new ConfigError(path, error.problem);
+    throw error;
+  }
+}
+
+/** The UTF-8 octets of `source`, one character each. */
+export function latin1OfUtf8(source: string): string {
+  return Buffer.from(source, 'utf8').toString('latin1');
+}
