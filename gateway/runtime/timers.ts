@@ -23,8 +23,11 @@ export interface Timers {
 }
 
 const tickMs = 8;
-const slotCount = 512; // 4.096 s on the fine wheel; later deadlines wait on the coarse one
-const coarseTickMs = tickMs * slotCount;
+const coarseTicks = 512; // one coarse slot: 4.096 s
+// The fine wheel spans two coarse slots less one tick: a coarse slot that is spilled always fits, and nothing that is
+// armed while a fine slot runs can land in that same slot again.
+const slotCount = 2 * coarseTicks;
+const coarseTickMs = tickMs * coarseTicks;
 
 /** Schedules the wheel's single native wake-up; `null` cancels it. The real one wraps setTimeout. */
 export interface WakeUp {
@@ -81,7 +84,7 @@ class TimerList {
 }
 
 /**
- * Two wheels of linked lists: 8 ms slots for the next four seconds, 4 s slots beyond. A timer whose deadline moved later
+ * Two wheels of linked lists: 8 ms slots for the next eight seconds, 4 s slots beyond. A timer whose deadline moved later
  * stays in its slot and is moved when that slot comes up, so refreshing an idle timeout costs two stores.
  */
 export class TimerWheel implements Timers {
@@ -124,23 +127,23 @@ export class TimerWheel implements Timers {
       this.#tick = Math.max(this.#tick, Math.floor((this.#clock.nowMs() - this.#originMs) / tickMs));
     }
     const tick = Math.max(Math.ceil(timer.deadlineMs / tickMs), this.#tick);
-    if (tick - this.#tick < slotCount) {
+    if (tick - this.#tick < slotCount - 1) {
       this.#fine[tick % slotCount]!.add(timer);
       this.#wakeBy(tick);
       return;
     }
-    const coarseTick = Math.floor(tick / slotCount);
+    const coarseTick = Math.floor(tick / coarseTicks);
     let list = this.#coarse.get(coarseTick);
     if (list === undefined) {
       list = new TimerList();
       this.#coarse.set(coarseTick, list);
     }
     list.add(timer);
-    this.#wakeBy(coarseTick * slotCount);
+    this.#wakeBy(coarseTick * coarseTicks);
   }
 
   #wakeBy(tick: number): void {
-    if (tick >= this.#wakeAtTick) return;
+    if (tick >= this.#wakeAtTick || this.#running) return; // at the end of a run the next wake-up is found anew
     this.#wakeAtTick = tick;
     this.#wake.at(Math.max(0, this.#originMs + tick * tickMs - this.#clock.nowMs()));
   }
@@ -150,14 +153,18 @@ export class TimerWheel implements Timers {
     const nowTick = Math.floor((this.#clock.nowMs() - this.#originMs) / tickMs);
     this.#wakeAtTick = Number.POSITIVE_INFINITY;
     this.#running = true;
-    while (this.#tick <= nowTick) {
-      const tick = this.#tick;
-      if (tick % slotCount === 0) this.#spill(tick / slotCount);
-      this.#tick = tick + 1; // what callbacks arm from here on lands in a later slot
-      this.#runSlot(tick);
+    try {
+      while (this.#tick <= nowTick) {
+        const tick = this.#tick;
+        if (tick % coarseTicks === 0) this.#spill(tick / coarseTicks);
+        this.#tick = tick + 1; // what callbacks arm from here on lands in a later slot
+        this.#runSlot(tick);
+      }
+    } finally {
+      // A callback that throws ends this run; what else is due follows with the next wake-up.
+      this.#running = false;
+      this.#wakeForNext();
     }
-    this.#running = false;
-    this.#wakeForNext();
   }
 
   #spill(coarseTick: number): void {
@@ -193,7 +200,7 @@ export class TimerWheel implements Timers {
     }
     for (const [coarseTick, list] of this.#coarse) {
       if (list.head === null) this.#coarse.delete(coarseTick);
-      else this.#wakeBy(coarseTick * slotCount);
+      else this.#wakeBy(coarseTick * coarseTicks);
     }
     if (this.#wakeAtTick === Number.POSITIVE_INFINITY) this.#wake.cancel();
   }
