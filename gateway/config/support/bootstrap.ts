@@ -15,7 +15,8 @@ export const bootstrap: SupportArea = supportArea({
   },
   'envoy.config.bootstrap.v3.Bootstrap.StaticResources': { implemented: ['listeners', 'clusters', 'secrets'] },
   'envoy.config.bootstrap.v3.Admin': {
-    implemented: ['address', 'access_log', 'access_log_path'],
+    implemented: ['address', 'access_log'],
+    rewritten: { access_log_path: 'access_log' },
     noEffect: {
       profile_path: 'where a CPU profile would go; nothing is profiled',
       ignore_global_conn_limit: 'there is no global limit of connections',

@@ -33,6 +33,9 @@ export function checkSupport(
     } else if (verdict.kind === 'unsupported') {
       found.error(at, `${field.name} is ${NOT_SUPPORTED}`);
       refused.add(field);
+    } else if (verdict.kind === 'rewritten') {
+      found.error(at, `${field.name} is ${NOT_SUPPORTED}`, verdict.as);
+      refused.add(field);
     } else if (verdict.values !== null) {
       checkValues(field, verdict.values, value, at, found);
     }

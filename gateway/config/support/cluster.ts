@@ -29,6 +29,14 @@ export const cluster: SupportArea = supportArea({
       type: ['STATIC', 'STRICT_DNS', 'LOGICAL_DNS'],
       lb_policy: ['ROUND_ROBIN', 'LEAST_REQUEST', 'RANDOM', 'LOAD_BALANCING_POLICY_CONFIG'],
     },
+    rewritten: {
+      http_protocol_options: 'typed_extension_protocol_options',
+      http2_protocol_options: 'typed_extension_protocol_options',
+      common_http_protocol_options: 'typed_extension_protocol_options',
+      upstream_http_protocol_options: 'typed_extension_protocol_options',
+      protocol_selection: 'typed_extension_protocol_options',
+      max_requests_per_connection: 'typed_extension_protocol_options',
+    },
     noEffect: {
       dns_jitter: 'spreads look-ups in time; answers stay the same',
       ignore_health_on_host_removal: 'a host that discovery drops always leaves at once',

@@ -6,6 +6,7 @@ import type { MessageSupport, SupportArea } from './support-area.ts';
 export type FieldClass =
   | { readonly kind: 'implemented'; readonly values: readonly string[] | null }
   | { readonly kind: 'no effect'; readonly reason: string }
+  | { readonly kind: 'rewritten'; readonly as: string }
   | { readonly kind: 'unsupported' };
 
 const UNSUPPORTED: FieldClass = { kind: 'unsupported' };
@@ -37,6 +38,8 @@ export function fieldClass(field: DescField): FieldClass {
   if (support === undefined) return UNSUPPORTED;
   const reason = support.noEffect?.[field.name];
   if (reason !== undefined) return { kind: 'no effect', reason };
+  const other = support.rewritten?.[field.name];
+  if (other !== undefined) return { kind: 'rewritten', as: other };
   if (support.implemented !== 'all' && !support.implemented.includes(field.name)) return UNSUPPORTED;
   const values = support.values?.[field.name];
   return values === undefined ? IMPLEMENTED : { kind: 'implemented', values };

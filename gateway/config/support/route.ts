@@ -36,6 +36,7 @@ export const route: SupportArea = supportArea({
       'retry_policy',
       'metadata',
     ],
+    rewritten: { cors: 'typed_per_filter_config["envoy.filters.http.cors"]' },
   },
   'envoy.config.route.v3.Route': {
     implemented: [
@@ -91,6 +92,10 @@ export const route: SupportArea = supportArea({
       'upgrade_configs',
       'max_stream_duration',
     ],
+    rewritten: {
+      cors: 'typed_per_filter_config["envoy.filters.http.cors"] of the route',
+      host_rewrite: 'host_rewrite_literal',
+    },
   },
   'envoy.config.route.v3.RouteAction.UpgradeConfig': { implemented: ['upgrade_type', 'enabled'] },
   'envoy.config.route.v3.RouteAction.MaxStreamDuration': {

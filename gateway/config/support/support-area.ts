@@ -4,6 +4,8 @@ export interface MessageSupport {
   readonly implemented: readonly string[] | 'all';
   /** Fields that are accepted and change no answer, each with the reason. */
   readonly noEffect?: Readonly<Record<string, string>>;
+  /** Fields that are read as another one when the configuration is a text, each with that other. */
+  readonly rewritten?: Readonly<Record<string, string>>;
   /** Enum fields of which only these values work, by name. */
   readonly values?: Readonly<Record<string, readonly string[]>>;
 }
