@@ -1,0 +1,123 @@
+import type { StatsStore } from '../limiter/stats-store.ts';
+import { LimitConfigError } from './limit-config-error.ts';
+import { LimitUnit, parseUnit } from './limit-unit.ts';
+import type { DescriptorNode, DomainNode, LimitRule, StructValue } from './rule.ts';
+import type { RawConfig, RawDescriptor, RawRateLimit } from './yaml-file.ts';
+
+/** A whole configuration, ready to be asked. Immutable; a reload makes another one. */
+export interface LimitConfig {
+  readonly domains: ReadonlyMap<string, DomainNode>;
+}
+
+/** A domain or descriptor while it is being built. */
+interface OpenNode {
+  readonly children: Map<string, DescriptorNode>;
+  readonly wildcards: DescriptorNode[];
+}
+
+/**
+ * Builds the tree of every domain. The first problem refuses the whole set, in the reference service's words. Throws
+ * {@link LimitConfigError}.
+ */
+export function buildLimitConfig(
+  files: readonly RawConfig[],
+  options: { readonly mergeDomains: boolean; readonly stats: StatsStore },
+): LimitConfig {
+  const domains = new Map<string, OpenNode>();
+  for (const { file, domain, descriptors } of files) {
+    if (domain === '') throw new LimitConfigError(file, 'config file cannot have empty domain');
+    let root = domains.get(domain);
+    if (root !== undefined && !options.mergeDomains) {
+      throw new LimitConfigError(file, `duplicate domain '${domain}' in config file`);
+    }
+    if (root === undefined) {
+      root = { children: new Map(), wildcards: [] };
+      domains.set(domain, root);
+    }
+    addDescriptors(file, root, `${domain}.`, descriptors, options.stats);
+  }
+  return { domains };
+}
+
+function addDescriptors(
+  file: string,
+  parent: OpenNode,
+  prefix: string,
+  descriptors: readonly RawDescriptor[],
+  stats: StatsStore,
+): void {
+  for (const raw of descriptors) {
+    if (raw.key === '') throw new LimitConfigError(file, 'descriptor has empty key');
+    const composite = raw.value === '' ? raw.key : `${raw.key}_${raw.value}`;
+    const fullKey = prefix + composite;
+    if (parent.children.has(composite)) {
+      throw new LimitConfigError(file, `duplicate descriptor composite key '${fullKey}'`);
+    }
+    const rule = raw.rateLimit === null ? null : buildRule(file, raw, raw.rateLimit, fullKey, stats);
+    const wildcard = composite.includes('*');
+    if (raw.shareThreshold && !wildcard) {
+      throw new LimitConfigError(
+        file,
+        `share_threshold can only be used with wildcard values (containing '*'), but found key '${composite}'`,
+      );
+    }
+    checkMetadata(file, raw.metadata);
+    const own: OpenNode = { children: new Map(), wildcards: [] };
+    addDescriptors(file, own, `${fullKey}.`, raw.descriptors, stats);
+    const node: DescriptorNode = {
+      composite,
+      fullKey,
+      rule,
+      children: own.children,
+      wildcards: own.wildcards,
+      shareThreshold: raw.shareThreshold,
+      valueToMetric: raw.valueToMetric,
+      detailedMetric: raw.detailedMetric,
+      valuePattern: raw.value,
+      metadata: raw.metadata,
+    };
+    parent.children.set(composite, node);
+    if (wildcard) parent.wildcards.push(node);
+  }
+}
+
+function buildRule(
+  file: string,
+  raw: RawDescriptor,
+  limit: RawRateLimit,
+  fullKey: string,
+  stats: StatsStore,
+): LimitRule {
+  const unit = parseUnit(limit.unit);
+  if (limit.unlimited && unit !== null) {
+    throw new LimitConfigError(file, 'should not specify rate limit unit when unlimited');
+  }
+  if (!limit.unlimited && unit === null) throw new LimitConfigError(file, `invalid rate limit unit '${limit.unit}'`);
+  for (const name of limit.replaces) {
+    if (name === '') throw new LimitConfigError(file, 'should not have an empty replaces entry');
+    if (name === limit.name) throw new LimitConfigError(file, 'replaces should not contain name of same descriptor');
+  }
+  return {
+    fullKey,
+    requestsPerUnit: limit.unlimited ? 0 : limit.requestsPerUnit,
+    unit: unit ?? LimitUnit.Unknown,
+    unlimited: limit.unlimited,
+    name: limit.name,
+    replaces: limit.replaces,
+    shadowMode: raw.shadowMode,
+    quotaMode: raw.quotaMode,
+    stats: stats.configured(fullKey),
+  };
+}
+
+/** A Struct holds null, booleans, numbers, text, lists and mappings with text keys. */
+function checkMetadata(file: string, value: unknown): void {
+  if (value === null || typeof value === 'boolean' || typeof value === 'number' || typeof value === 'string') return;
+  if (Array.isArray(value)) {
+    for (const item of value) checkMetadata(file, item);
+  } else if (typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
+    for (const item of Object.values(value as Readonly<Record<string, StructValue>>)) checkMetadata(file, item);
+  } else {
+    throw new LimitConfigError(file, `error parsing metadata: proto: invalid type: ${typeof value}`);
+  }
+}

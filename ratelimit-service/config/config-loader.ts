@@ -1,0 +1,76 @@
+import { readdirSync } from 'node:fs';
+import type { Logger } from '#gateway/base/log.ts';
+import type { Timers } from '#gateway/runtime/timers.ts';
+import type { StatsStore } from '../limiter/stats-store.ts';
+import { buildLimitConfig, type LimitConfig } from './build-config.ts';
+import { ConfigWatcher } from './config-watcher.ts';
+import { type LimitFile, type LimitFilesOptions, limitDirectory, readLimitFiles } from './limit-files.ts';
+import { parseLimitYaml } from './yaml-file.ts';
+
+/** Where the configuration comes from and how its files go together. */
+export interface ConfigLoaderOptions extends LimitFilesOptions {
+  /** MERGE_DOMAIN_CONFIG: several files may add to one domain. */
+  readonly mergeDomains: boolean;
+}
+
+/** Loads the files, and loads them again when they change. A set with a mistake leaves the one before it in force. */
+export class ConfigLoader {
+  readonly #options: ConfigLoaderOptions;
+  readonly #stats: StatsStore;
+  readonly #timers: Timers;
+  readonly #log: Logger;
+  #watcher: ConfigWatcher | null = null;
+  #onConfig: (config: LimitConfig) => void = () => {};
+  /** What was read last, so that a notice without a change is not a reload. */
+  #lastRead = '';
+
+  constructor(options: ConfigLoaderOptions, stats: StatsStore, timers: Timers, log: Logger) {
+    this.#options = options;
+    this.#stats = stats;
+    this.#timers = timers;
+    this.#log = log;
+  }
+
+  /** Throws when the directory is not there or may not be read. */
+  checkDirectory(): void {
+    if (this.#options.watchRoot && this.#options.subdirectory === '') return;
+    const directory = limitDirectory(this.#options);
+    try {
+      readdirSync(directory);
+    } catch (error) {
+      throw new Error(`unable to watch file (${directory}): ${(error as Error).message}`);
+    }
+  }
+
+  /** Loads now and from now on. `onConfig` gets each configuration that is good. */
+  start(onConfig: (config: LimitConfig) => void): void {
+    this.#onConfig = onConfig;
+    this.#watcher = new ConfigWatcher(this.#options, this.#timers, () => this.#load());
+    this.#load();
+  }
+
+  close(): void {
+    this.#watcher?.close();
+  }
+
+  #load(): void {
+    try {
+      const files = readLimitFiles(this.#options);
+      const read = JSON.stringify(files);
+      if (read === this.#lastRead) return;
+      this.#lastRead = read;
+      this.#onConfig(loadLimitConfig(files, this.#options.mergeDomains, this.#stats));
+      this.#stats.configLoadSuccess++;
+      this.#log.info(`loaded ${files.length} configuration files`);
+    } catch (error) {
+      this.#stats.configLoadError++;
+      this.#log.error(`Error loading new configuration: ${(error as Error).message}`);
+    }
+  }
+}
+
+/** Reads and builds a set of files. Throws LimitConfigError. */
+export function loadLimitConfig(files: readonly LimitFile[], mergeDomains: boolean, stats: StatsStore): LimitConfig {
+  const parsed = files.map(({ name, text }) => parseLimitYaml(name, text));
+  return buildLimitConfig(parsed, { mergeDomains, stats });
+}

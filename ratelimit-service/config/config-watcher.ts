@@ -1,0 +1,76 @@
+import { type FSWatcher, readdirSync, realpathSync, watch } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Timer, Timers, TimerTarget } from '#gateway/runtime/timers.ts';
+import { type LimitFilesOptions, limitDirectory } from './limit-files.ts';
+
+/** Changes that come within this time of each other are one, milliseconds. */
+const settleMs = 100;
+
+/**
+ * Watches the configuration for changes: of the link at RUNTIME_ROOT, and of every directory that is read, in place too
+ * (the reference service sees one or the other). Directories are watched, not files: a watch on a file goes deaf after
+ * the first rename.
+ */
+export class ConfigWatcher implements TimerTarget {
+  readonly #options: LimitFilesOptions;
+  readonly #onChange: () => void;
+  readonly #settle: Timer;
+  #watchers: FSWatcher[] = [];
+  #closed = false;
+
+  constructor(options: LimitFilesOptions, timers: Timers, onChange: () => void) {
+    this.#options = options;
+    this.#onChange = onChange;
+    this.#settle = timers.create(this);
+    this.#watch();
+  }
+
+  onTimer(): void {
+    if (this.#closed) return;
+    // Directories may have come and gone, and the link may lead elsewhere.
+    this.#unwatch();
+    this.#watch();
+    this.#onChange();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#settle.disable();
+    this.#unwatch();
+  }
+
+  #watch(): void {
+    for (const directory of this.#directories()) {
+      try {
+        const watcher = watch(directory, { persistent: false }, () => this.#settle.enable(settleMs));
+        // A directory that is removed while it is watched is news as well.
+        watcher.on('error', () => this.#settle.enable(settleMs));
+        this.#watchers.push(watcher);
+      } catch {
+        // It went away in between: its parent's watch has told so.
+      }
+    }
+  }
+
+  #unwatch(): void {
+    for (const watcher of this.#watchers) watcher.close();
+    this.#watchers = [];
+  }
+
+  #directories(): Set<string> {
+    const found = new Set<string>();
+    if (this.#options.watchRoot) found.add(dirname(this.#options.root));
+    const walk = (directory: string): void => {
+      found.add(directory);
+      for (const entry of readdirSync(directory, { withFileTypes: true })) {
+        if (entry.isDirectory()) walk(join(directory, entry.name));
+      }
+    };
+    try {
+      walk(realpathSync(limitDirectory(this.#options)));
+    } catch {
+      // Not there at the moment: the watch on the parent of the root tells when it comes.
+    }
+    return found;
+  }
+}

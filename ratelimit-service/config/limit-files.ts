@@ -1,0 +1,51 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** One configuration file: its name in messages, and its text. */
+export interface LimitFile {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** Where configuration files are, in the reference service's terms. */
+export interface LimitFilesOptions {
+  /** RUNTIME_ROOT */
+  readonly root: string;
+  /** RUNTIME_SUBDIRECTORY; empty with `watchRoot` means no configuration at all. */
+  readonly subdirectory: string;
+  /** RUNTIME_APPDIRECTORY */
+  readonly appDirectory: string;
+  /** RUNTIME_WATCH_ROOT: files are named from the subdirectory on, and only those of the application directory count. */
+  readonly watchRoot: boolean;
+  /** RUNTIME_IGNOREDOTFILES */
+  readonly ignoreDotFiles: boolean;
+}
+
+/** The directory that is read, recursively. */
+export function limitDirectory(options: LimitFilesOptions): string {
+  const base = join(options.root, options.subdirectory);
+  return options.watchRoot ? base : join(base, options.appDirectory);
+}
+
+/**
+ * Reads every file, whatever its extension. Names are relative paths with dots for slashes; with `watchRoot` only those
+ * beginning with the application directory and a dot count. Links to files are followed, links to directories are not.
+ */
+export function readLimitFiles(options: LimitFilesOptions): LimitFile[] {
+  if (options.watchRoot && options.subdirectory === '') return [];
+  const files: LimitFile[] = [];
+  const prefix = `${options.appDirectory}.`;
+  const walk = (directory: string, nameSoFar: string): void => {
+    for (const entry of readdirSync(directory, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      if (options.ignoreDotFiles && entry.name.startsWith('.')) continue;
+      const path = join(directory, entry.name);
+      const name = nameSoFar + entry.name;
+      if (entry.isDirectory()) walk(path, `${name}.`);
+      else if (statSync(path).isFile() && (!options.watchRoot || name.startsWith(prefix))) {
+        files.push({ name, text: readFileSync(path, 'utf8') });
+      }
+    }
+  };
+  walk(limitDirectory(options), '');
+  return files;
+}

@@ -1,0 +1,253 @@
+import { z } from 'zod';
+import { parseDuration } from './duration.ts';
+
+/** A wrong environment: every problem on a line of its own. */
+export class SettingsError extends Error {
+  override readonly name: string = 'SettingsError';
+}
+
+const text = (fallback: string): z.ZodType<string> => z.string().default(fallback);
+
+/** Go's spellings of booleans, which the reference service takes. */
+const boolean = (fallback: boolean): z.ZodType<boolean, string | undefined> =>
+  z
+    .string()
+    .default(String(fallback))
+    .refine((value) => /^(1|0|t|f|true|false|TRUE|FALSE|True|False|T|F)$/.test(value), 'is not a boolean')
+    .transform((value) => /^(1|t)/i.test(value));
+
+const integer = (fallback: number, max: number): z.ZodType<number, string | undefined> =>
+  z
+    .string()
+    .default(String(fallback))
+    .refine((value) => /^[0-9]+$/.test(value) && Number(value) <= max, `is not a number from 0 to ${max}`)
+    .transform(Number);
+
+const duration = (fallback: string): z.ZodType<number, string | undefined> =>
+  z
+    .string()
+    .default(fallback)
+    .refine((value) => parseDuration(value) !== null, 'is not a duration such as 500ms, 10s or 1h30m')
+    .transform((value) => parseDuration(value)!);
+
+const port = (fallback: number): z.ZodType<number, string | undefined> => integer(fallback, 65_535);
+
+const redis = (prefix: string, url: string): Record<string, z.ZodType> => ({
+  [`${prefix}SOCKET_TYPE`]: z.enum(['unix', 'tcp'], 'is neither unix nor tcp').default('unix'),
+  [`${prefix}TYPE`]: z
+    .string()
+    .default('SINGLE')
+    .transform((value) => value.toLowerCase())
+    .refine((value) => ['single', 'sentinel', 'cluster'].includes(value), 'is none of single, sentinel, cluster'),
+  [`${prefix}URL`]: text(url),
+  [`${prefix}AUTH`]: text(''),
+  [`${prefix}SENTINEL_AUTH`]: text(''),
+  [`${prefix}TLS`]: boolean(false),
+  [`${prefix}TIMEOUT`]: duration('10s'),
+});
+
+const schema = z.object({
+  HOST: text('0.0.0.0'),
+  PORT: port(8080),
+  // The reference listens on all addresses; the page shows keys of clients, so here it is loopback.
+  DEBUG_HOST: text('127.0.0.1'),
+  DEBUG_PORT: port(6070),
+  GRPC_UDS: text(''),
+  GRPC_HOST: text('0.0.0.0'),
+  GRPC_PORT: port(8081),
+  GRPC_MAX_CONNECTION_AGE: duration('24h'),
+  GRPC_MAX_CONNECTION_AGE_GRACE: duration('1h'),
+  LOG_LEVEL: text('WARN'),
+  LOG_FORMAT: z.enum(['text', 'json'], 'is neither text nor json').default('text'),
+  FORCE_START_WITHOUT_INITIAL_CONFIG: boolean(false),
+  HEALTHY_WITH_AT_LEAST_ONE_CONFIG_LOADED: boolean(false),
+  MERGE_DOMAIN_CONFIG: boolean(false),
+  RUNTIME_ROOT: text('/srv/runtime_data/current'),
+  RUNTIME_SUBDIRECTORY: text(''),
+  RUNTIME_APPDIRECTORY: text('config'),
+  RUNTIME_IGNOREDOTFILES: boolean(false),
+  RUNTIME_WATCH_ROOT: boolean(true),
+  USE_STATSD: boolean(true),
+  STATSD_HOST: text('localhost'),
+  STATSD_PORT: port(8125),
+  USE_DOG_STATSD: boolean(false),
+  USE_PROMETHEUS: boolean(false),
+  PROMETHEUS_ADDR: text(':9090'),
+  PROMETHEUS_PATH: text('/metrics'),
+  EXTRA_TAGS: text(''),
+  STATS_FLUSH_INTERVAL: duration('10s'),
+  DISABLE_STATS: boolean(false),
+  EXPIRATION_JITTER_MAX_SECONDS: integer(300, 0x7fff_ffff),
+  LOCAL_CACHE_SIZE_IN_BYTES: integer(0, 0x7fff_ffff),
+  NEAR_LIMIT_RATIO: z
+    .string()
+    .default('0.8')
+    .refine((value) => Number(value) >= 0 && Number(value) <= 1, 'is not a number from 0 to 1')
+    .transform(Number),
+  CACHE_KEY_PREFIX: text(''),
+  BACKEND_TYPE: z
+    .string()
+    .default('redis')
+    .transform((value) => (value === '' ? 'redis' : value.toLowerCase()))
+    .refine((value) => value === 'redis' || value === 'memory', 'is neither redis nor memory'),
+  MEMORY_MAX_COUNTERS: integer(1_000_000, 0x7fff_ffff),
+  SHADOW_MODE: boolean(false),
+  QUOTA_MODE: boolean(false),
+  LIMIT_RESPONSE_HEADERS_ENABLED: boolean(false),
+  LIMIT_LIMIT_HEADER: text('RateLimit-Limit'),
+  LIMIT_REMAINING_HEADER: text('RateLimit-Remaining'),
+  LIMIT_RESET_HEADER: text('RateLimit-Reset'),
+  REDIS_PERSECOND: boolean(false),
+  REDIS_TLS_CLIENT_CERT: text(''),
+  REDIS_TLS_CLIENT_KEY: text(''),
+  REDIS_TLS_CACERT: text(''),
+  REDIS_TLS_SKIP_HOSTNAME_VERIFICATION: boolean(false),
+  REDIS_HEALTH_CHECK_ACTIVE_CONNECTION: boolean(false),
+  REDIS_STARTUP_INITIAL_INTERVAL: duration('1s'),
+  REDIS_STARTUP_MAX_INTERVAL: duration('30s'),
+  REDIS_STARTUP_MAX_ELAPSED_TIME: duration('0s'),
+});
+
+const redisSchema = z.object(redis('REDIS_', '/var/run/nutcracker/ratelimit.sock'));
+const perSecondSchema = z.object(redis('REDIS_PERSECOND_', '/var/run/nutcracker/ratelimitpersecond.sock'));
+
+/** One Redis as the environment names it. */
+export interface RedisSettings {
+  readonly type: 'single' | 'sentinel' | 'cluster';
+  readonly url: string;
+  readonly socketType: 'tcp' | 'unix';
+  readonly auth: string;
+  readonly sentinelAuth: string;
+  readonly tls: boolean;
+  readonly timeoutMs: number;
+}
+
+/** The service's settings: the environment's names and, for durations, milliseconds. */
+export interface Settings {
+  readonly HOST: string;
+  readonly PORT: number;
+  readonly DEBUG_HOST: string;
+  readonly DEBUG_PORT: number;
+  readonly GRPC_UDS: string;
+  readonly GRPC_HOST: string;
+  readonly GRPC_PORT: number;
+  readonly GRPC_MAX_CONNECTION_AGE: number;
+  readonly GRPC_MAX_CONNECTION_AGE_GRACE: number;
+  readonly LOG_LEVEL: string;
+  readonly LOG_FORMAT: 'text' | 'json';
+  readonly FORCE_START_WITHOUT_INITIAL_CONFIG: boolean;
+  readonly HEALTHY_WITH_AT_LEAST_ONE_CONFIG_LOADED: boolean;
+  readonly MERGE_DOMAIN_CONFIG: boolean;
+  readonly RUNTIME_ROOT: string;
+  readonly RUNTIME_SUBDIRECTORY: string;
+  readonly RUNTIME_APPDIRECTORY: string;
+  readonly RUNTIME_IGNOREDOTFILES: boolean;
+  readonly RUNTIME_WATCH_ROOT: boolean;
+  readonly USE_STATSD: boolean;
+  readonly STATSD_HOST: string;
+  readonly STATSD_PORT: number;
+  readonly USE_DOG_STATSD: boolean;
+  readonly USE_PROMETHEUS: boolean;
+  readonly PROMETHEUS_ADDR: string;
+  readonly PROMETHEUS_PATH: string;
+  readonly EXTRA_TAGS: string;
+  readonly STATS_FLUSH_INTERVAL: number;
+  readonly DISABLE_STATS: boolean;
+  readonly EXPIRATION_JITTER_MAX_SECONDS: number;
+  readonly LOCAL_CACHE_SIZE_IN_BYTES: number;
+  readonly NEAR_LIMIT_RATIO: number;
+  readonly CACHE_KEY_PREFIX: string;
+  readonly BACKEND_TYPE: string;
+  readonly MEMORY_MAX_COUNTERS: number;
+  readonly SHADOW_MODE: boolean;
+  readonly QUOTA_MODE: boolean;
+  readonly LIMIT_RESPONSE_HEADERS_ENABLED: boolean;
+  readonly LIMIT_LIMIT_HEADER: string;
+  readonly LIMIT_REMAINING_HEADER: string;
+  readonly LIMIT_RESET_HEADER: string;
+  readonly REDIS_PERSECOND: boolean;
+  readonly REDIS_TLS_CLIENT_CERT: string;
+  readonly REDIS_TLS_CLIENT_KEY: string;
+  readonly REDIS_TLS_CACERT: string;
+  readonly REDIS_TLS_SKIP_HOSTNAME_VERIFICATION: boolean;
+  readonly REDIS_HEALTH_CHECK_ACTIVE_CONNECTION: boolean;
+  readonly REDIS_STARTUP_INITIAL_INTERVAL: number;
+  readonly REDIS_STARTUP_MAX_INTERVAL: number;
+  readonly REDIS_STARTUP_MAX_ELAPSED_TIME: number;
+  readonly redis: RedisSettings;
+  /** Null unless REDIS_PERSECOND. */
+  readonly redisPerSecond: RedisSettings | null;
+}
+
+/** What the reference service knows and this one does not, with the value that means "not used". */
+const unsupported: Readonly<Record<string, readonly string[]>> = {
+  CONFIG_TYPE: ['FILE'],
+  GRPC_SERVER_USE_TLS: ['false'],
+  GRPC_CLIENT_TLS_CACERT: [''],
+  GRPC_CLIENT_TLS_SAN: [''],
+  STOP_CACHE_KEY_INCREMENT_WHEN_OVERLIMIT: ['false'],
+  RESPONSE_DYNAMIC_METADATA: ['false'],
+  USE_DOG_STATSD_MOGRIFIERS: [''],
+  PROMETHEUS_MAPPER_YAML: [''],
+  PROMETHEUS_RESPONSE_TIME_AS_MILLISECONDS: ['false'],
+  TRACING_ENABLED: ['false'],
+  MEMCACHE_HOST_PORT: [''],
+  MEMCACHE_SRV: [''],
+};
+
+/** Reads the environment. Throws {@link SettingsError} with every problem. */
+export function readSettings(env: Readonly<Record<string, string | undefined>>): Settings {
+  const problems: string[] = [];
+  for (const [name, unused] of Object.entries(unsupported)) {
+    const value = env[name];
+    if (value !== undefined && !unused.includes(value)) problems.push(`${name}=${value} is not supported yet`);
+  }
+  const main = parse(schema, env, problems);
+  const first = parse(redisSchema, env, problems);
+  const second = parse(perSecondSchema, env, problems);
+  if (main !== null) {
+    const sinks = [main.USE_STATSD, main.USE_DOG_STATSD, main.USE_PROMETHEUS].filter(Boolean).length;
+    if (sinks > 1 && !main.DISABLE_STATS) {
+      problems.push(
+        'unable to use more than one stats sink at the same time: one of USE_STATSD (on unless set to false), USE_DOG_STATSD, USE_PROMETHEUS',
+      );
+    }
+  }
+  if (first !== null && first['REDIS_TYPE'] === 'sentinel' && String(first['REDIS_URL']).split(',').length < 2) {
+    problems.push(
+      'Expected master name and a list of urls for the sentinels, in the format: <redis master name>,<sentinel1>,...,<sentineln>',
+    );
+  }
+  if (problems.length > 0 || main === null) throw new SettingsError(problems.join('\n'));
+  return {
+    ...main,
+    redis: redisSettings(first!, 'REDIS_'),
+    redisPerSecond: main.REDIS_PERSECOND ? redisSettings(second!, 'REDIS_PERSECOND_') : null,
+  };
+}
+
+function parse<T extends z.ZodObject>(
+  shape: T,
+  env: Readonly<Record<string, string | undefined>>,
+  problems: string[],
+): z.output<T> | null {
+  const result = shape.safeParse(env);
+  if (result.success) return result.data;
+  for (const issue of result.error.issues) {
+    const name = issue.path.join('.');
+    problems.push(`${name}=${env[name] ?? ''} ${issue.message}`);
+  }
+  return null;
+}
+
+function redisSettings(values: Readonly<Record<string, unknown>>, prefix: string): RedisSettings {
+  return {
+    type: values[`${prefix}TYPE`] as RedisSettings['type'],
+    url: values[`${prefix}URL`] as string,
+    socketType: values[`${prefix}SOCKET_TYPE`] as RedisSettings['socketType'],
+    auth: values[`${prefix}AUTH`] as string,
+    sentinelAuth: values[`${prefix}SENTINEL_AUTH`] as string,
+    tls: values[`${prefix}TLS`] as boolean,
+    timeoutMs: values[`${prefix}TIMEOUT`] as number,
+  };
+}

@@ -1,0 +1,139 @@
+import { type Document, isAlias, isMap, isScalar, isSeq, type LineCounter, type Node, type YAMLMap } from 'yaml';
+import { LimitConfigError } from './limit-config-error.ts';
+import type { StructValue } from './rule.ts';
+
+/** A pair of a mapping with its key as a plain value and its value resolved. */
+export interface ResolvedPair {
+  readonly key: unknown;
+  readonly value: Node | null;
+}
+
+/** Values longer than this are cut in messages, as the reference's YAML library does. */
+const shownOctets = 10;
+
+/**
+ * Reads YAML nodes as the fields' types and gathers the mismatches in the reference service's words. Aliases and `<<`
+ * are resolved here, with a bound on how often.
+ */
+export class TypeProblems {
+  readonly #file: string;
+  readonly #lines: LineCounter;
+  readonly #document: Document;
+  readonly #found: string[] = [];
+  #aliasesLeft: number;
+
+  constructor(file: string, lines: LineCounter, document: Document, maxAliasCount: number) {
+    this.#file = file;
+    this.#lines = lines;
+    this.#document = document;
+    this.#aliasesLeft = maxAliasCount * 100;
+  }
+
+  /** Whether anything was wrong. */
+  get found(): boolean {
+    return this.#found.length > 0;
+  }
+
+  /** Everything found, as one error. */
+  error(): LimitConfigError {
+    return new LimitConfigError(
+      this.#file,
+      `error loading config file: yaml: unmarshal errors:\n  ${this.#found.join('\n  ')}`,
+    );
+  }
+
+  /** Notes that `node` is not of the type. */
+  add(node: Node | null, type: string): void {
+    const line = node?.range === undefined || node.range === null ? 1 : this.#lines.linePos(node.range[0]).line;
+    this.#found.push(`line ${line}: cannot unmarshal ${kindOf(node)} into ${type}`);
+  }
+
+  /** The node an alias stands for. */
+  resolve(node: Node | null): Node | null {
+    if (!isAlias(node)) return node;
+    if (this.#aliasesLeft-- <= 0)
+      throw new LimitConfigError(this.#file, 'error loading config file: yaml: document contains excessive aliasing');
+    return (node.resolve(this.#document) as Node | undefined) ?? null;
+  }
+
+  /** The pairs of a mapping, merges (`<<`) before its own. */
+  pairs(map: YAMLMap): ResolvedPair[] {
+    const merged: ResolvedPair[] = [];
+    const own: ResolvedPair[] = [];
+    for (const pair of map.items) {
+      const keyNode = this.resolve(pair.key as Node | null);
+      const value = this.resolve(pair.value as Node | null);
+      const key = isScalar(keyNode) ? keyNode.value : keyNode;
+      if (isScalar(keyNode) && (keyNode.source === '<<' || typeof key === 'symbol')) {
+        for (const source of isSeq(value) ? [...value.items].reverse() : [value]) {
+          const from = this.resolve(source as Node | null);
+          if (isMap(from)) merged.push(...this.pairs(from));
+        }
+      } else own.push({ key, value });
+    }
+    return merged.length === 0 ? own : [...merged.filter(({ key }) => !own.some((had) => had.key === key)), ...own];
+  }
+
+  /** A text; other scalars keep the characters they were written with; null is empty. */
+  text(node: Node | null): string {
+    if (node === null || (isScalar(node) && node.value === null)) return '';
+    if (!isScalar(node)) {
+      this.add(node, 'string');
+      return '';
+    }
+    return typeof node.value === 'string' ? node.value : (node.source ?? String(node.value));
+  }
+
+  /** A boolean in any of YAML 1.1's spellings; null is false. */
+  boolean(node: Node | null): boolean {
+    if (node === null || (isScalar(node) && node.value === null)) return false;
+    if (isScalar(node) && typeof node.value === 'boolean') return node.value;
+    this.add(node, 'bool');
+    return false;
+  }
+
+  /** An unsigned 32-bit number; null is 0. */
+  uint32(node: Node | null): number {
+    if (node === null || (isScalar(node) && node.value === null)) return 0;
+    const value = isScalar(node) ? node.value : null;
+    if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff) return value;
+    this.add(node, 'uint32');
+    return 0;
+  }
+
+  /** A list of mappings; null is empty. */
+  list(node: Node | null, type: string): YAMLMap[] {
+    if (node === null || (isScalar(node) && node.value === null)) return [];
+    if (!isSeq(node)) {
+      this.add(node, type);
+      return [];
+    }
+    return node.items.map((item) => this.resolve(item as Node | null)).filter((item) => isMap(item));
+  }
+
+  /** A free-form mapping; null when absent. */
+  metadata(node: Node | null): StructValue {
+    if (node === null || (isScalar(node) && node.value === null)) return null;
+    if (isMap(node)) return node.toJS(this.#document, { maxAliasCount: 100 }) as StructValue;
+    this.add(node, 'map[string]interface {}');
+    return null;
+  }
+}
+
+/** A node as the reference's YAML library shows it: its tag, and for a scalar its text. */
+function kindOf(node: Node | null): string {
+  if (isMap(node)) return '!!map';
+  if (isSeq(node)) return '!!seq';
+  if (!isScalar(node)) return '!!null';
+  const { value } = node;
+  const tag =
+    typeof value === 'number'
+      ? Number.isInteger(value)
+        ? '!!int'
+        : '!!float'
+      : typeof value === 'boolean'
+        ? '!!bool'
+        : '!!str';
+  const text = node.source ?? String(value);
+  return `${tag} \`${text.length > shownOctets ? `${text.slice(0, shownOctets - 3)}...` : text}\``;
+}

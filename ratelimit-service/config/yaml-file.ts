@@ -1,0 +1,168 @@
+import { isMap, isScalar, isSeq, LineCounter, type Node, parseAllDocuments, type YAMLMap } from 'yaml';
+import { LimitConfigError } from './limit-config-error.ts';
+import type { StructValue } from './rule.ts';
+import { TypeProblems } from './type-problems.ts';
+
+/** `rate_limit` as it stands in the file. */
+export interface RawRateLimit {
+  readonly unit: string;
+  readonly requestsPerUnit: number;
+  readonly unlimited: boolean;
+  readonly name: string;
+  readonly replaces: readonly string[];
+}
+
+/** One descriptor as it stands in the file. */
+export interface RawDescriptor {
+  readonly key: string;
+  readonly value: string;
+  readonly rateLimit: RawRateLimit | null;
+  readonly shadowMode: boolean;
+  readonly quotaMode: boolean;
+  readonly detailedMetric: boolean;
+  readonly valueToMetric: boolean;
+  readonly shareThreshold: boolean;
+  readonly metadata: StructValue;
+  readonly descriptors: readonly RawDescriptor[];
+}
+
+/** One file, typed but not yet judged. */
+export interface RawConfig {
+  readonly file: string;
+  readonly domain: string;
+  readonly descriptors: readonly RawDescriptor[];
+}
+
+/** One list for every level of the file, as in the reference service. */
+const knownKeys: ReadonlySet<string> = new Set([
+  'domain',
+  'key',
+  'value',
+  'descriptors',
+  'rate_limit',
+  'unit',
+  'requests_per_unit',
+  'unlimited',
+  'shadow_mode',
+  'quota_mode',
+  'name',
+  'replaces',
+  'detailed_metric',
+  'value_to_metric',
+  'share_threshold',
+  'metadata',
+]);
+
+/** Aliases may expand to at most this many nodes: a small file must not become a large one. */
+const maxAliasCount = 100;
+
+/** Reads one file: YAML 1.1, first document only. Throws {@link LimitConfigError}. */
+export function parseLimitYaml(file: string, text: string): RawConfig {
+  const lines = new LineCounter();
+  const documents = parseAllDocuments(text, {
+    version: '1.1',
+    merge: true,
+    uniqueKeys: false,
+    lineCounter: lines,
+    strict: false,
+    logLevel: 'silent',
+  });
+  const document = Array.isArray(documents) ? documents[0] : undefined;
+  if (document === undefined || document.contents === null) return { file, domain: '', descriptors: [] };
+  const syntax = document.errors[0];
+  if (syntax !== undefined) {
+    const line = lines.linePos(syntax.pos[0]).line;
+    throw new LimitConfigError(file, `error loading config file: yaml: line ${line}: ${syntax.message.split('\n')[0]}`);
+  }
+  const problems = new TypeProblems(file, lines, document, maxAliasCount);
+  const root = problems.resolve(document.contents);
+  if (isScalar(root) && root.value === null) return { file, domain: '', descriptors: [] };
+  if (!isMap(root)) {
+    problems.add(root, 'map[interface {}]interface {}');
+    throw problems.error();
+  }
+  checkKeys(file, root, problems);
+  const config: RawConfig = {
+    file,
+    domain: problems.text(field(root, 'domain', problems)),
+    descriptors: readDescriptors(field(root, 'descriptors', problems), problems),
+  };
+  if (problems.found) throw problems.error();
+  return config;
+}
+
+/** Refuses keys that mean nothing anywhere, lists of anything but maps, and values of types that no field has. */
+function checkKeys(file: string, map: YAMLMap, problems: TypeProblems): void {
+  for (const { key, value } of problems.pairs(map)) {
+    if (typeof key !== 'string') throw new LimitConfigError(file, `config error, key is not of type string: ${key}`);
+    if (!knownKeys.has(key)) throw new LimitConfigError(file, `config error, unknown key '${key}'`);
+    if (key === 'metadata') continue;
+    if (isMap(value)) checkKeys(file, value, problems);
+    else if (isSeq(value)) {
+      for (const item of value.items) {
+        const element = problems.resolve(item as Node | null);
+        if (!isMap(element)) {
+          const shown = isScalar(element) ? String(element.value ?? '<nil>') : String(element);
+          throw new LimitConfigError(file, `config error, yaml file contains list of type other than map: ${shown}`);
+        }
+        checkKeys(file, element, problems);
+      }
+    } else if (!isLeaf(value)) throw new LimitConfigError(file, 'error checking config');
+  }
+}
+
+function isLeaf(node: Node | null): boolean {
+  if (node === null) return true;
+  if (!isScalar(node)) return false;
+  const { value } = node;
+  if (typeof value === 'number') return Number.isSafeInteger(value) && !/[.eE]/.test(plainSource(node.source));
+  return value === null || typeof value === 'string' || typeof value === 'boolean' || value instanceof Date;
+}
+
+/** Hexadecimal digits are no exponent. */
+function plainSource(source: string | undefined): string {
+  return source === undefined || /^[-+]?0x/i.test(source) ? '' : source;
+}
+
+function field(map: YAMLMap, name: string, problems: TypeProblems): Node | null {
+  let found: Node | null = null;
+  for (const { key, value } of problems.pairs(map)) if (key === name) found = value; // the last of two equal keys wins
+  return found;
+}
+
+function readDescriptors(node: Node | null, problems: TypeProblems): RawDescriptor[] {
+  return problems.list(node, '[]config.YamlDescriptor').map((item) => readDescriptor(item, problems));
+}
+
+function readDescriptor(map: YAMLMap, problems: TypeProblems): RawDescriptor {
+  const get = (name: string): Node | null => field(map, name, problems);
+  return {
+    key: problems.text(get('key')),
+    value: problems.text(get('value')),
+    rateLimit: readRateLimit(get('rate_limit'), problems),
+    shadowMode: problems.boolean(get('shadow_mode')),
+    quotaMode: problems.boolean(get('quota_mode')),
+    detailedMetric: problems.boolean(get('detailed_metric')),
+    valueToMetric: problems.boolean(get('value_to_metric')),
+    shareThreshold: problems.boolean(get('share_threshold')),
+    metadata: problems.metadata(get('metadata')),
+    descriptors: readDescriptors(get('descriptors'), problems),
+  };
+}
+
+function readRateLimit(node: Node | null, problems: TypeProblems): RawRateLimit | null {
+  if (node === null || (isScalar(node) && node.value === null)) return null;
+  if (!isMap(node)) {
+    problems.add(node, 'config.YamlRateLimit');
+    return null;
+  }
+  return {
+    unit: problems.text(field(node, 'unit', problems)),
+    requestsPerUnit: problems.uint32(field(node, 'requests_per_unit', problems)),
+    unlimited: problems.boolean(field(node, 'unlimited', problems)),
+    name: problems.text(field(node, 'name', problems)),
+    replaces: problems
+      .list(field(node, 'replaces', problems), '[]config.yamlReplaces')
+      .map((item) => problems.text(field(item, 'name', problems))),
+  };
+}

@@ -1,0 +1,61 @@
+/** Counts of one limit; the names are the reference service's. `nearLimit` and the rest follow {@link recordDecision}. */
+export class LimitStats {
+  /** Domain and keys, cleaned for statsd. */
+  readonly key: string;
+  totalHits = 0;
+  overLimit = 0;
+  nearLimit = 0;
+  overLimitWithLocalCache = 0;
+  withinLimit = 0;
+  shadowMode = 0;
+
+  constructor(key: string) {
+    this.key = cleanStatName(key);
+  }
+}
+
+/** Names and values, in the order they are printed. */
+export function limitStatValues(stats: LimitStats): readonly (readonly [name: string, value: number])[] {
+  return [
+    ['near_limit', stats.nearLimit],
+    ['over_limit', stats.overLimit],
+    ['over_limit_with_local_cache', stats.overLimitWithLocalCache],
+    ['shadow_mode', stats.shadowMode],
+    ['total_hits', stats.totalHits],
+    ['within_limit', stats.withinLimit],
+  ];
+}
+
+/** Colons and bars mean something in statsd, and the dots of an IPv4 address would become levels of the name. */
+export function cleanStatName(name: string): string {
+  return name.replaceAll(/[:|]/g, '_').replaceAll(/\d+\.\d+\.\d+\.\d+/g, (address) => address.replaceAll('.', '_'));
+}
+
+/** The count above which a limit is "near", in 32-bit floating point as the reference computes it. */
+export function nearLimitThreshold(limit: number, ratio: number): number {
+  return Math.floor(Math.fround(Math.fround(limit) * Math.fround(ratio)));
+}
+
+/**
+ * Counts one decision. `after` is the counter with this call's `hits` in it; over the limit means `after > limit`.
+ * Hits that straddle a threshold are split: only the part beyond it counts as near or over.
+ */
+export function recordDecision(
+  stats: LimitStats,
+  limit: number,
+  near: number,
+  after: number,
+  hits: number,
+  shadow: boolean,
+): void {
+  const before = after - hits;
+  if (after <= limit) {
+    stats.withinLimit += hits;
+    if (after > near) stats.nearLimit += before >= near ? hits : after - near;
+    return;
+  }
+  const over = before >= limit ? hits : after - limit;
+  stats.overLimit += over;
+  if (before < limit) stats.nearLimit += limit - Math.max(near, before);
+  if (shadow) stats.shadowMode += over;
+}

@@ -1,0 +1,62 @@
+import process from 'node:process';
+import { type LogLevel, LogRegistry, type LogSink } from '#gateway/base/log.ts';
+import { systemClock } from '#gateway/runtime/clock.ts';
+import { createSystemRandom } from '#gateway/runtime/random.ts';
+import { createSystemTimers } from '#gateway/runtime/timers.ts';
+import { readSettings, type Settings } from './config/settings.ts';
+import { createRateLimitService } from './service/create-rate-limit-service.ts';
+
+const levels: Readonly<Record<string, LogLevel>> = {
+  trace: 'trace',
+  debug: 'debug',
+  info: 'info',
+  warn: 'warning',
+  warning: 'warning',
+  error: 'error',
+  fatal: 'critical',
+  panic: 'critical',
+};
+
+function logSink(format: Settings['LOG_FORMAT']): LogSink {
+  if (format === 'json') {
+    return {
+      write: (level, component, message) => {
+        const line = { '@timestamp': new Date().toISOString(), '@message': message, level, logger: component };
+        process.stderr.write(`${JSON.stringify(line)}\n`);
+      },
+    };
+  }
+  return {
+    write: (level, component, message) =>
+      process.stderr.write(`[${new Date().toISOString()}][${level}][${component}] ${message}\n`),
+  };
+}
+
+let stopping = false;
+let stop: () => void = () => process.exit(0);
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    if (stopping) return;
+    stopping = true;
+    stop();
+  });
+}
+
+try {
+  const settings = readSettings(process.env);
+  const logs = new LogRegistry(logSink(settings.LOG_FORMAT), levels[settings.LOG_LEVEL.toLowerCase()] ?? 'warning');
+  const service = await createRateLimitService(
+    { settings, clock: systemClock, timers: createSystemTimers(systemClock), random: createSystemRandom(), logs },
+    () => stopping,
+  );
+  if (service === null) process.exit(0);
+  stop = () => {
+    void service.close().finally(() => process.exit(0));
+  };
+  if (stopping) stop();
+  const { grpcPort, httpPort, debugPort } = service;
+  logs.get('ratelimit').warning(`listening: gRPC ${grpcPort}, HTTP ${httpPort}, debug ${debugPort}`);
+} catch (error) {
+  process.stderr.write(`ratelimit: ${(error as Error).message}\n`);
+  process.exit(1);
+}

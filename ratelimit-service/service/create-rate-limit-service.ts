@@ -1,0 +1,202 @@
+import { readFileSync } from 'node:fs';
+import { type ServerType, serve } from '@hono/node-server';
+import type { Hono } from 'hono';
+import type { LogRegistry } from '#gateway/base/log.ts';
+import type { Clock } from '#gateway/runtime/clock.ts';
+import type { Random } from '#gateway/runtime/random.ts';
+import type { Timers } from '#gateway/runtime/timers.ts';
+import { ConfigLoader } from '../config/config-loader.ts';
+import type { RedisSettings, Settings } from '../config/settings.ts';
+import { RateLimiter } from '../limiter/rate-limiter.ts';
+import { StatsStore } from '../limiter/stats-store.ts';
+import { createRedisClient, waitForRedis } from '../store/connect-redis.ts';
+import type { CounterStore } from '../store/counter-store.ts';
+import { LocalCache } from '../store/local-cache.ts';
+import { MemoryStore } from '../store/memory-store.ts';
+import { PerSecondStore } from '../store/per-second-store.ts';
+import { RedisStore } from '../store/redis-store.ts';
+import { createDebugApi } from './debug-api.ts';
+import { HealthApi } from './grpc-health.ts';
+import { GrpcServer } from './grpc-server.ts';
+import { Health } from './health.ts';
+import { createJsonApi } from './json-api.ts';
+import { LimitService } from './limit-service.ts';
+import { StatsFlusher } from './stats-flusher.ts';
+import { createStatsSink } from './stats-sinks.ts';
+
+/** What the service needs from the process it runs in. */
+export interface RateLimitServiceOptions {
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly logs: LogRegistry;
+}
+
+/** A running rate-limit service. */
+export interface RateLimitService {
+  /** Ports that were bound; 0 for a gRPC unix socket. */
+  readonly grpcPort: number;
+  readonly httpPort: number;
+  readonly debugPort: number;
+  readonly limits: LimitService;
+  readonly stats: StatsStore;
+  readonly health: Health;
+  /** Takes no new calls, lets those under way finish and ends everything. */
+  close(): Promise<void>;
+}
+
+/** Calls under way have this long to finish when the service stops, milliseconds. */
+const stopGraceMs = 5000;
+
+/** How often REDIS_HEALTH_CHECK_ACTIVE_CONNECTION looks, milliseconds. */
+const storeWatchMs = 1000;
+
+/**
+ * Starts the service in the reference's order: configuration files, the store (waiting for Redis), listeners. Answers
+ * null when `stopped` became true while it waited. Throws when a port is taken or the directory cannot be read.
+ */
+export async function createRateLimitService(
+  options: RateLimitServiceOptions,
+  stopped: () => boolean = () => false,
+): Promise<RateLimitService | null> {
+  const { settings, timers, random, logs, clock } = options;
+  const log = logs.get('ratelimit');
+  const stats = new StatsStore();
+  const health = new Health(settings.HEALTHY_WITH_AT_LEAST_ONE_CONFIG_LOADED);
+  const loader = new ConfigLoader(
+    {
+      root: settings.RUNTIME_ROOT,
+      subdirectory: settings.RUNTIME_SUBDIRECTORY,
+      appDirectory: settings.RUNTIME_APPDIRECTORY,
+      watchRoot: settings.RUNTIME_WATCH_ROOT,
+      ignoreDotFiles: settings.RUNTIME_IGNOREDOTFILES,
+      mergeDomains: settings.MERGE_DOMAIN_CONFIG,
+    },
+    stats,
+    timers,
+    log,
+  );
+  loader.checkDirectory();
+  const store = await openStore(options, stopped);
+  if (store === null) return null;
+  health.setStore(true);
+  const cacheOctets = settings.LOCAL_CACHE_SIZE_IN_BYTES;
+  const cache = cacheOctets > 0 ? new LocalCache(cacheOctets) : null;
+  const limits = new LimitService(new RateLimiter(store, clock, stats, cache), stats, {
+    keyPrefix: settings.CACHE_KEY_PREFIX,
+    nearLimitRatio: settings.NEAR_LIMIT_RATIO,
+    quotaMode: settings.QUOTA_MODE,
+    shadowMode: settings.SHADOW_MODE,
+    headers: settings.LIMIT_RESPONSE_HEADERS_ENABLED
+      ? {
+          limit: settings.LIMIT_LIMIT_HEADER,
+          remaining: settings.LIMIT_REMAINING_HEADER,
+          reset: settings.LIMIT_RESET_HEADER,
+        }
+      : null,
+  });
+  loader.start((config) => {
+    limits.setConfig(config);
+    health.setDomains(config.domains.size);
+  });
+  const grpc = new GrpcServer(
+    { limits, health: new HealthApi(health), stats },
+    { maxMs: settings.GRPC_MAX_CONNECTION_AGE, graceMs: settings.GRPC_MAX_CONNECTION_AGE_GRACE },
+    timers,
+    random,
+  );
+  const flusher = new StatsFlusher(createStatsSink(settings, stats, log), stats, settings.STATS_FLUSH_INTERVAL, timers);
+  const servers: ServerType[] = [];
+  const storeWatch = settings.REDIS_HEALTH_CHECK_ACTIVE_CONNECTION ? timers.create({ onTimer: watchStore }) : null;
+  function watchStore(): void {
+    health.setStore(store!.healthy);
+    storeWatch?.enable(storeWatchMs);
+  }
+  storeWatch?.enable(storeWatchMs);
+  const close = async (): Promise<void> => {
+    health.setStopping();
+    loader.close();
+    storeWatch?.disable();
+    for (const server of servers) server.close();
+    await grpc.close(stopGraceMs);
+    flusher.close();
+    store.close();
+  };
+  try {
+    const httpPort = await listenHttp(createJsonApi(limits, health), settings.HOST, settings.PORT, servers);
+    const debugPort = await listenHttp(
+      createDebugApi(limits, stats),
+      settings.DEBUG_HOST,
+      settings.DEBUG_PORT,
+      servers,
+    );
+    const grpcPort = await grpc.listen(
+      settings.GRPC_UDS !== '' ? { path: settings.GRPC_UDS } : { host: settings.GRPC_HOST, port: settings.GRPC_PORT },
+    );
+    flusher.start();
+    return { grpcPort, httpPort, debugPort, limits, stats, health, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function openStore(options: RateLimitServiceOptions, stopped: () => boolean): Promise<CounterStore | null> {
+  const { settings } = options;
+  if (settings.BACKEND_TYPE === 'memory') return new MemoryStore(settings.MEMORY_MAX_COUNTERS);
+  const main = await openRedis(options, settings.redis, stopped);
+  if (main === null || settings.redisPerSecond === null) return main;
+  const perSecond = await openRedis(options, settings.redisPerSecond, stopped);
+  if (perSecond !== null) return new PerSecondStore(main, perSecond);
+  main.close();
+  return null;
+}
+
+async function openRedis(
+  { settings, timers, random, logs }: RateLimitServiceOptions,
+  redis: RedisSettings,
+  stopped: () => boolean,
+): Promise<CounterStore | null> {
+  const log = logs.get('redis');
+  const client = createRedisClient(
+    {
+      ...redis,
+      tls: redis.tls
+        ? {
+            ca: readOptional(settings.REDIS_TLS_CACERT),
+            cert: readOptional(settings.REDIS_TLS_CLIENT_CERT),
+            key: readOptional(settings.REDIS_TLS_CLIENT_KEY),
+            skipHostname: settings.REDIS_TLS_SKIP_HOSTNAME_VERIFICATION,
+          }
+        : null,
+    },
+    log,
+  );
+  const backoff = {
+    initialMs: settings.REDIS_STARTUP_INITIAL_INTERVAL,
+    maxMs: settings.REDIS_STARTUP_MAX_INTERVAL,
+    maxElapsedMs: settings.REDIS_STARTUP_MAX_ELAPSED_TIME,
+  };
+  const shownUrl = redis.url.replace(/\/\/[^@/]*@/, '//***@');
+  if (!(await waitForRedis(client, shownUrl, backoff, { timers, log, stopped }))) {
+    client.disconnect();
+    return null;
+  }
+  const jitterMaxSeconds = settings.EXPIRATION_JITTER_MAX_SECONDS;
+  return new RedisStore(client, { jitterMaxSeconds, timeoutMs: redis.timeoutMs, random, timers });
+}
+
+function readOptional(path: string): string | null {
+  return path === '' ? null : readFileSync(path, 'utf8');
+}
+
+async function listenHttp(app: Hono, hostname: string, port: number, servers: ServerType[]): Promise<number> {
+  return await new Promise((resolve, reject) => {
+    const server = serve({ fetch: app.fetch, hostname, port }, (bound) => {
+      servers.push(server);
+      resolve(bound.port);
+    });
+    server.on('error', reject);
+  });
+}

@@ -1,0 +1,50 @@
+import { Hono } from 'hono';
+import type { LimitConfig } from '../config/build-config.ts';
+import { unitName } from '../config/limit-unit.ts';
+import type { DescriptorNode, DomainNode } from '../config/rule.ts';
+import type { StatsStore } from '../limiter/stats-store.ts';
+import type { LimitService } from './limit-service.ts';
+import { statLines } from './stat-lines.ts';
+
+const pages: Readonly<Record<string, string>> = {
+  '/rlconfig': 'print out the currently loaded configuration for debugging',
+  '/stats': 'print out the statistics of the service and of every limit',
+};
+
+/** The debug interface: what is loaded and what was counted. It shows keys of clients, so it listens on loopback. */
+export function createDebugApi(limits: LimitService, stats: StatsStore): Hono {
+  const app = new Hono();
+  app.get('/', (c) =>
+    c.text(
+      Object.entries(pages)
+        .map(([path, help]) => `${path}: ${help}\n`)
+        .join(''),
+    ),
+  );
+  app.get('/rlconfig', (c) => c.text(describeConfig(limits.config)));
+  app.get('/stats', (c) =>
+    c.text(
+      [...statLines(stats)]
+        .map(({ name, value }) => `${name}: ${value}\n`)
+        .sort()
+        .join(''),
+    ),
+  );
+  return app;
+}
+
+/** One line for every limit: `<key>: unit=<UNIT> requests_per_unit=<n>, shadow_mode: <bool>, quota_mode: <bool>`. */
+export function describeConfig(config: LimitConfig | null): string {
+  const lines: string[] = [];
+  const walk = (node: DomainNode | DescriptorNode): void => {
+    if ('rule' in node && node.rule !== null) {
+      const { fullKey, unit, requestsPerUnit, shadowMode, quotaMode } = node.rule;
+      lines.push(
+        `${fullKey}: unit=${unitName(unit)} requests_per_unit=${requestsPerUnit}, shadow_mode: ${shadowMode}, quota_mode: ${quotaMode}\n`,
+      );
+    }
+    for (const child of node.children.values()) walk(child);
+  };
+  for (const domain of config?.domains.values() ?? []) walk(domain);
+  return lines.join('');
+}

@@ -1,0 +1,190 @@
+import { ByteQueue } from '#gateway/base/byte-queue.ts';
+import type { RequestDecoder, ResponseEncoder } from '#gateway/protocol/codec.ts';
+import { HeaderMap } from '#gateway/protocol/headers/header-map.ts';
+import { type RequestHead, ResponseHead } from '#gateway/protocol/headers/message-head.ts';
+import type { StatsStore } from '../limiter/stats-store.ts';
+import { type HealthApi, healthReply } from './grpc-health.ts';
+import type { HealthListener } from './health.ts';
+import { type AnswerSink, GrpcStatus, type LimitService } from './limit-service.ts';
+
+/** What all streams of the service share. */
+export interface GrpcServices {
+  readonly limits: LimitService;
+  readonly health: HealthApi;
+  readonly stats: StatsStore;
+}
+
+/** Longest message that is taken, octets, as in the reference service. */
+const maxMessageOctets = 4 * 1024 * 1024;
+
+/** Octets of a gRPC frame head. */
+const frameHead = 5;
+
+const shouldRateLimit = '/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit';
+const healthCheck = '/grpc.health.v1.Health/Check';
+const healthWatch = '/grpc.health.v1.Health/Watch';
+
+type Method = 'none' | 'ShouldRateLimit' | 'Check' | 'Watch';
+
+function methodOf(path: string): Method {
+  if (path === shouldRateLimit) return 'ShouldRateLimit';
+  if (path === healthCheck) return 'Check';
+  return path === healthWatch ? 'Watch' : 'none';
+}
+
+/** One gRPC call: gathers the single request message, asks, answers. */
+export class GrpcStream implements RequestDecoder, AnswerSink, HealthListener {
+  readonly #encoder: ResponseEncoder;
+  readonly #services: GrpcServices;
+  #method: Method = 'none';
+  /** Parts of a message that did not come in one piece; made when needed. */
+  #queue: ByteQueue | null = null;
+  /** The call is answered, reset or refused: nothing more is to be said. */
+  #closed = false;
+  #watching = false;
+  #asked = false;
+
+  constructor(encoder: ResponseEncoder, services: GrpcServices) {
+    this.#encoder = encoder;
+    this.#services = services;
+  }
+
+  decodeHeaders(head: RequestHead, endStream: boolean): void {
+    if (head.method !== 'POST') {
+      this.#refuse(405);
+    } else if (head.headers.get('content-type')?.startsWith('application/grpc') !== true) {
+      this.#refuse(415);
+    } else {
+      this.#method = methodOf(head.path);
+      if (this.#method === 'none') this.onAnswerError(GrpcStatus.Unimplemented, `unknown method ${head.path}`);
+      else if (endStream) this.onAnswerError(GrpcStatus.Internal, 'no request message');
+      else this.#services.stats.countCall(this.#method);
+    }
+  }
+
+  decodeData(chunk: Uint8Array, endStream: boolean): void {
+    if (this.#closed || this.#asked) return;
+    if (this.#queue === null && chunk.length >= frameHead && chunk.length === frameHead + messageLength(chunk)) {
+      this.#onFrame(chunk);
+      return;
+    }
+    this.#queue ??= new ByteQueue();
+    this.#queue.push(chunk);
+    const problem = this.#queue.length < frameHead ? null : this.#readQueue(this.#queue);
+    if (problem !== null) this.onAnswerError(problem, 'the request is not one message of a size that is taken');
+    else if (endStream && !this.#asked) this.onAnswerError(GrpcStatus.Internal, 'incomplete request message');
+  }
+
+  decodeTrailers(): void {
+    this.decodeData(noOctets, true);
+  }
+
+  onBadRequest(status: number): void {
+    this.#refuse(status);
+  }
+
+  onResetStream(): void {
+    this.#close();
+  }
+
+  // Replies are small and are all there is on the stream: flow control has nothing to hold back.
+  onAboveWriteBufferHighWatermark(): void {}
+  onBelowWriteBufferLowWatermark(): void {}
+
+  onAnswer(message: Uint8Array): void {
+    if (this.#closed) return;
+    this.#close();
+    this.#encoder.encodeHeaders(new ResponseHead(200, new HeaderMap(['content-type', 'application/grpc'])), false);
+    this.#encoder.encodeData(message, false);
+    this.#encoder.encodeTrailers(new HeaderMap(['grpc-status', '0']));
+  }
+
+  onAnswerError(status: number, message: string): void {
+    if (this.#closed) return;
+    this.#close();
+    const entries = [
+      'content-type',
+      'application/grpc',
+      'grpc-status',
+      String(status),
+      'grpc-message',
+      percentEncode(message),
+    ];
+    this.#encoder.encodeHeaders(new ResponseHead(200, new HeaderMap(entries)), true);
+  }
+
+  onHealthChanged(): void {
+    if (!this.#closed) this.#encoder.encodeData(healthReply(this.#services.health.healthy), false);
+  }
+
+  /** Ends a Watch because the server stops. */
+  endWatch(): void {
+    if (this.#closed || !this.#watching) return;
+    this.#close();
+    this.#encoder.encodeTrailers(new HeaderMap(['grpc-status', '14', 'grpc-message', 'the server is stopping']));
+  }
+
+  /** Hands on the message once all of it is there; answers a status when it never will be. */
+  #readQueue(queue: ByteQueue): number | null {
+    if (queue.length > frameHead + maxMessageOctets) return GrpcStatus.Exhausted;
+    const octets = queue.concat();
+    // Kept as one array, so that the frame head is not looked for in pieces.
+    queue.clear();
+    queue.push(octets);
+    const length = messageLength(octets);
+    if (length > maxMessageOctets) return GrpcStatus.Exhausted;
+    if (octets.length > frameHead + length) return GrpcStatus.Internal;
+    if (octets.length === frameHead + length) this.#onFrame(octets);
+    return null;
+  }
+
+  #onFrame(frame: Uint8Array): void {
+    this.#asked = true;
+    this.#queue = null;
+    if (frame[0] !== 0) {
+      this.onAnswerError(GrpcStatus.Unimplemented, 'compressed messages are not supported');
+    } else if (this.#method === 'ShouldRateLimit') this.#services.limits.answer(frame, frameHead, frame.length, this);
+    else this.#onHealthRequest(frame);
+  }
+
+  #onHealthRequest(frame: Uint8Array): void {
+    const { health } = this.#services;
+    const service = health.serviceOf(frame, frameHead);
+    if (this.#method === 'Check') {
+      if (service === 'unknown') this.onAnswerError(GrpcStatus.NotFound, 'unknown service');
+      else this.onAnswer(healthReply(service === 'all' || health.healthy));
+      return;
+    }
+    this.#watching = true;
+    health.watches.add(this);
+    if (service === 'ratelimit') health.subscribe(this);
+    this.#encoder.encodeHeaders(new ResponseHead(200, new HeaderMap(['content-type', 'application/grpc'])), false);
+    const first = service === 'unknown' ? null : service === 'all' || health.healthy;
+    this.#encoder.encodeData(healthReply(first), false);
+  }
+
+  #refuse(status: number): void {
+    if (this.#closed) return;
+    this.#close();
+    this.#encoder.encodeHeaders(new ResponseHead(status), true);
+  }
+
+  #close(): void {
+    this.#closed = true;
+    this.#queue = null;
+    if (!this.#watching) return;
+    this.#services.health.watches.delete(this);
+    this.#services.health.unsubscribe(this);
+  }
+}
+
+const noOctets = new Uint8Array(0);
+
+function messageLength(frame: Uint8Array): number {
+  return ((frame[1]! << 24) | (frame[2]! << 16) | (frame[3]! << 8) | frame[4]!) >>> 0;
+}
+
+/** grpc-message: what is not printable ASCII, and `%`, in percent form. */
+function percentEncode(message: string): string {
+  return /^[ -$&-~]*$/.test(message) ? message : encodeURIComponent(message).replaceAll('%20', ' ');
+}

@@ -1,0 +1,82 @@
+import { fromJsonString, type JsonValue } from '@bufbuild/protobuf';
+import { Hono } from 'hono';
+import { messageSchema } from '#gateway/proto/registry.ts';
+import type { RateLimitRequest } from '#proto-types/envoy/service/ratelimit/v3/rls_pb.ts';
+import { unitName } from '../config/limit-unit.ts';
+import type { LimitRequest } from '../limiter/request.ts';
+import { descriptorCode, LimitCode, limitRemaining, secondsUntilReset } from '../limiter/verdict.ts';
+import type { Health } from './health.ts';
+import type { LimitOutcome, LimitService } from './limit-service.ts';
+
+const codeNames = ['UNKNOWN', 'OK', 'OVER_LIMIT'] as const;
+
+/** The HTTP interface: `/json` asks as JSON what gRPC asks as protobuf, `/healthcheck` is for load balancers. */
+export function createJsonApi(limits: LimitService, health: Health): Hono {
+  const app = new Hono();
+  app.all('/healthcheck', (c) => (health.healthy ? c.text('OK') : c.body(null, 500)));
+  app.all('/json', async (c) => {
+    const request = readRequest(await c.req.text());
+    const outcome = request === null ? null : await ask(limits, request);
+    if (outcome === null) return c.text('Bad Request\n', 400);
+    return c.json(outcomeJson(outcome), outcome.code === LimitCode.OverLimit ? 429 : 200);
+  });
+  app.notFound((c) => c.text('404 page not found\n', 404));
+  return app;
+}
+
+async function ask(limits: LimitService, request: LimitRequest): Promise<LimitOutcome | null> {
+  return await new Promise((resolve) => {
+    limits.answerRequest(request, (outcome) => resolve(outcome));
+  });
+}
+
+/** Reads protobuf's JSON form; null when it is malformed or has a field that the message has not. */
+function readRequest(text: string): LimitRequest | null {
+  try {
+    const schema = messageSchema<RateLimitRequest>('envoy.service.ratelimit.v3.RateLimitRequest');
+    const message = fromJsonString(schema, text) as RateLimitRequest;
+    return {
+      domain: message.domain,
+      hitsAddend: message.hitsAddend,
+      descriptors: message.descriptors.map((descriptor) => ({
+        entries: descriptor.entries.map(({ key, value }) => ({ key, value })),
+        limit:
+          descriptor.limit === undefined
+            ? null
+            : { requestsPerUnit: descriptor.limit.requestsPerUnit, unit: descriptor.limit.unit },
+        hitsAddend: descriptor.hitsAddend === undefined ? null : Number(descriptor.hitsAddend),
+      })),
+    };
+  } catch {
+    return null;
+  }
+}
+
+/** RateLimitResponse in protobuf's JSON form: fields that have their default are left out. */
+function outcomeJson({ code, plan, after, nowSeconds, headers }: LimitOutcome): JsonValue {
+  const statuses = plan.descriptors.map((each, i) => {
+    const remaining = limitRemaining(each, after[i]!);
+    const counted = each.rule !== null && each.windowSeconds !== 0;
+    return {
+      code: codeNames[descriptorCode(each, after[i]!)]!,
+      ...(counted
+        ? {
+            currentLimit: {
+              ...(each.rule.name === '' ? {} : { name: each.rule.name }),
+              ...(each.rule.requestsPerUnit === 0 ? {} : { requestsPerUnit: each.rule.requestsPerUnit }),
+              unit: unitName(each.rule.unit),
+            },
+          }
+        : {}),
+      ...(remaining === 0 ? {} : { limitRemaining: remaining }),
+      ...(counted ? { durationUntilReset: `${secondsUntilReset(each.windowSeconds, nowSeconds)}s` } : {}),
+    };
+  });
+  const added: { key: string; value: string }[] = [];
+  for (let i = 0; i < headers.length; i += 2) added.push({ key: headers[i]!, value: headers[i + 1]! });
+  return {
+    overallCode: codeNames[code]!,
+    statuses,
+    ...(added.length === 0 ? {} : { responseHeadersToAdd: added }),
+  };
+}

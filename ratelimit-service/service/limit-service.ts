@@ -1,0 +1,147 @@
+import { latin1Slice } from '#gateway/runtime/latin1.ts';
+import type { LimitConfig } from '../config/build-config.ts';
+import { type PlanOptions, planRequest, type RequestPlan } from '../limiter/plan.ts';
+import type { LimitWaiter, RateLimiter } from '../limiter/rate-limiter.ts';
+import type { LimitRequest } from '../limiter/request.ts';
+import type { StatsStore } from '../limiter/stats-store.ts';
+import { LimitCode, overallCode } from '../limiter/verdict.ts';
+import { RateLimitRequestReader } from './decode-request.ts';
+import { RateLimitResponseWriter } from './encode-response.ts';
+import { type LimitHeaderNames, limitHeaders } from './response-headers.ts';
+
+/** gRPC status codes that the service answers with. */
+export const GrpcStatus = { Ok: 0, Unknown: 2, NotFound: 5, Exhausted: 8, Unimplemented: 12, Internal: 13 } as const;
+
+/** Settings of the answers. */
+export interface AnswerOptions extends PlanOptions {
+  /** SHADOW_MODE: nothing is rejected. */
+  readonly shadowMode: boolean;
+  /** LIMIT_RESPONSE_HEADERS_ENABLED; null for no headers. */
+  readonly headers: LimitHeaderNames | null;
+}
+
+/** Receives the answer to one call, during the call or later, exactly once. */
+export interface AnswerSink {
+  /** `message` is one gRPC message with its frame head; it never changes. */
+  onAnswer(message: Uint8Array): void;
+  onAnswerError(status: number, message: string): void;
+}
+
+/** The outcome of a request, for those who do not want octets. */
+export interface LimitOutcome {
+  readonly code: LimitCode;
+  readonly plan: RequestPlan;
+  readonly after: readonly number[];
+  readonly nowSeconds: number;
+  /** `[name, value, ...]` */
+  readonly headers: readonly string[];
+}
+
+/** Requests of at most this many octets are remembered with what is to be done for them. */
+const maxRememberedOctets = 512;
+const maxRememberedRequests = 4096;
+
+/** ShouldRateLimit, from request octets to reply octets. */
+export class LimitService {
+  readonly #limiter: RateLimiter;
+  readonly #stats: StatsStore;
+  readonly #options: AnswerOptions;
+  readonly #reader = new RateLimitRequestReader();
+  readonly #writer = new RateLimitResponseWriter();
+  #config: LimitConfig | null = null;
+  /** The same request comes again and again: its octets lead to its plan. Emptied when full and on every reload. */
+  #plans = new Map<string, RequestPlan>();
+
+  constructor(limiter: RateLimiter, stats: StatsStore, options: AnswerOptions) {
+    this.#limiter = limiter;
+    this.#stats = stats;
+    this.#options = options;
+  }
+
+  /** What is in force; null before the first load. */
+  get config(): LimitConfig | null {
+    return this.#config;
+  }
+
+  /** Puts a configuration in force. */
+  setConfig(config: LimitConfig): void {
+    this.#config = config;
+    this.#plans = new Map();
+  }
+
+  /** Answers the RateLimitRequest in `bytes[at, end)`. */
+  answer(bytes: Uint8Array, at: number, end: number, sink: AnswerSink): void {
+    const plan = this.#planOf(bytes, at, end);
+    if (plan === null) sink.onAnswerError(GrpcStatus.Internal, 'malformed RateLimitRequest');
+    else this.#limiter.limit(plan, new OctetAnswer(this, sink));
+  }
+
+  /** Answers a request that is already read: /json. */
+  answerRequest(request: LimitRequest, done: (outcome: LimitOutcome | null, error: string) => void): void {
+    this.#limiter.limit(planRequest(this.#config, request, this.#stats, this.#options), {
+      onLimited: (plan, after, nowSeconds) => done(this.#outcome(plan, after, nowSeconds), ''),
+      onLimitError: (message) => done(null, message),
+    });
+  }
+
+  /** The framed reply. */
+  encode(plan: RequestPlan, after: number[], nowSeconds: number): Uint8Array {
+    const code = this.#code(plan, after);
+    const names = this.#options.headers;
+    const headers = names === null ? noHeaders : limitHeaders(names, plan, after, nowSeconds);
+    return this.#writer.write(code, plan, after, nowSeconds, headers);
+  }
+
+  #planOf(bytes: Uint8Array, at: number, end: number): RequestPlan | null {
+    if (end - at > maxRememberedOctets) return this.#plan(bytes, at, end);
+    const octets = latin1Slice(bytes, at, end);
+    let plan = this.#plans.get(octets) ?? null;
+    if (plan === null) {
+      plan = this.#plan(bytes, at, end);
+      if (plan !== null) {
+        if (this.#plans.size >= maxRememberedRequests) this.#plans.clear();
+        this.#plans.set(octets, plan);
+      }
+    }
+    return plan;
+  }
+
+  #plan(bytes: Uint8Array, at: number, end: number): RequestPlan | null {
+    const request = this.#reader.read(bytes, at, end);
+    return request === null ? null : planRequest(this.#config, request, this.#stats, this.#options);
+  }
+
+  #code(plan: RequestPlan, after: readonly number[]): LimitCode {
+    const code = overallCode(plan, after);
+    if (code !== LimitCode.OverLimit || !this.#options.shadowMode) return code;
+    this.#stats.globalShadowMode++;
+    return LimitCode.Ok;
+  }
+
+  #outcome(plan: RequestPlan, after: number[], nowSeconds: number): LimitOutcome {
+    const names = this.#options.headers;
+    const headers = names === null ? noHeaders : limitHeaders(names, plan, after, nowSeconds);
+    return { code: this.#code(plan, after), plan, after, nowSeconds, headers };
+  }
+}
+
+const noHeaders: readonly string[] = [];
+
+/** Turns an outcome into octets for one call. */
+class OctetAnswer implements LimitWaiter {
+  readonly #service: LimitService;
+  readonly #sink: AnswerSink;
+
+  constructor(service: LimitService, sink: AnswerSink) {
+    this.#service = service;
+    this.#sink = sink;
+  }
+
+  onLimited(plan: RequestPlan, after: number[], nowSeconds: number): void {
+    this.#sink.onAnswer(this.#service.encode(plan, after, nowSeconds));
+  }
+
+  onLimitError(message: string): void {
+    this.#sink.onAnswerError(GrpcStatus.Unknown, message);
+  }
+}

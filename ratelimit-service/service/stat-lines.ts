@@ -1,0 +1,28 @@
+import { limitStatValues } from '../limiter/limit-stats.ts';
+import type { StatsStore } from '../limiter/stats-store.ts';
+
+/** One counter as sinks see it. */
+export interface StatLine {
+  /** Dotted, in the reference service's words. */
+  readonly name: string;
+  /** Since the process began. */
+  readonly value: number;
+}
+
+/** All counters of the service, those that are 0 included. */
+export function* statLines(stats: StatsStore): Generator<StatLine> {
+  for (const limit of stats.limits()) {
+    for (const [name, value] of limitStatValues(limit)) {
+      yield { name: `ratelimit.service.rate_limit.${limit.key}.${name}`, value };
+    }
+  }
+  for (const [domain, value] of stats.domainsNotFound) {
+    yield { name: `ratelimit.service.rate_limit.${domain}.domain_not_found`, value };
+  }
+  yield { name: 'ratelimit.service.config_load_success', value: stats.configLoadSuccess };
+  yield { name: 'ratelimit.service.config_load_error', value: stats.configLoadError };
+  yield { name: 'ratelimit.service.global_shadow_mode', value: stats.globalShadowMode };
+  yield { name: 'ratelimit.service.call.should_rate_limit.redis_error', value: stats.redisError };
+  yield { name: 'ratelimit.service.call.should_rate_limit.service_error', value: stats.serviceError };
+  for (const [method, value] of stats.calls) yield { name: `ratelimit_server.${method}.total_requests`, value };
+}

@@ -1,0 +1,29 @@
+/** Told what became of one counter. `index` is what the asker passed to `add`. Exactly one method is called for each `add`. */
+export interface CounterWaiter {
+  /** `after` is the counter with the hits in it. */
+  onCounter(index: number, after: number): void;
+  onCounterError(index: number, message: string): void;
+}
+
+/**
+ * Counts hits. Calls are handled in the order they are made; a store may answer during `add` or later, but never twice.
+ * Keys are the reference service's, see `limiter/plan.ts`.
+ */
+export interface CounterStore {
+  /**
+   * Adds `hits` (0 reads) to the counter at `key`, which belongs to the window that began at `windowStart` and lasts
+   * `windowSeconds`, both in Unix seconds.
+   */
+  add(
+    key: string,
+    hits: number,
+    windowStart: number,
+    windowSeconds: number,
+    waiter: CounterWaiter,
+    index: number,
+  ): void;
+  /** Whether the store can count at this moment, for the health check. */
+  readonly healthy: boolean;
+  /** Ends connections; what waits is answered with an error. */
+  close(): void;
+}
