@@ -1,3 +1,5 @@
+import type { Message } from '@bufbuild/protobuf';
+
 /** A certificate chain with its private key, parsed and matched. */
 export interface TlsCertificateSecret {
   /** PEM, leaf first. */
@@ -13,6 +15,8 @@ export interface ValidationSecret {
   readonly trustedCa: string;
   /** PEM bundle, or ''. */
   readonly crl: string;
+  /** The whole envoy CertificateValidationContext message as it came: SAN matchers, hashes and the rest. */
+  readonly context: Message;
 }
 
 /** Told when a secret has a (new) value. */

@@ -1,0 +1,45 @@
+import { runtimeName } from './runtime-name.ts';
+
+/** Which TLS settings this runtime really honours; a probe test makes a handshake for each row. */
+export interface TlsCapabilities {
+  /** TLS 1.2 cipher suites by OpenSSL name. (No runtime lets TLS 1.3 suites be chosen.) */
+  readonly cipherSuites: boolean;
+  /** BoringSSL's groups of equal preference, `[A|B]`. Where false they are written out as a plain list. */
+  readonly cipherGroups: boolean;
+  readonly ecdhCurves: boolean;
+  readonly signatureAlgorithms: boolean;
+  /** Whether stateless session tickets can be turned off. */
+  readonly sessionTicketsOff: boolean;
+  /** Whether a client's session can be taken from one connection and offered on the next. */
+  readonly clientSessions: boolean;
+}
+
+const all: Readonly<Record<typeof runtimeName, TlsCapabilities>> = {
+  bun: {
+    cipherSuites: true,
+    cipherGroups: true,
+    ecdhCurves: true,
+    signatureAlgorithms: true,
+    sessionTicketsOff: true,
+    clientSessions: true,
+  },
+  node: {
+    cipherSuites: true,
+    cipherGroups: false,
+    ecdhCurves: true,
+    signatureAlgorithms: true,
+    sessionTicketsOff: true,
+    clientSessions: true,
+  },
+  deno: {
+    cipherSuites: false,
+    cipherGroups: false,
+    ecdhCurves: false,
+    signatureAlgorithms: false,
+    sessionTicketsOff: false,
+    clientSessions: false,
+  },
+};
+
+/** @see TlsCapabilities */
+export const tlsCapabilities: TlsCapabilities = all[runtimeName];

@@ -1,0 +1,46 @@
+import { createPrivateKey } from 'node:crypto';
+import type { ServerContext } from '#gateway/api/context.ts';
+import type { TlsCertificateSecret } from '#gateway/api/secrets.ts';
+import type { Diagnostics } from '#gateway/config/diagnostics.ts';
+import type { TlsCertificate } from '#proto-types/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
+import { compileIdentity } from '../identity.ts';
+
+const decoder = new TextDecoder();
+
+/**
+ * Reads what a TlsCertificate message points at and checks that it can be used. Problems go to `diagnostics`, which never
+ * sees key material; null means there were some.
+ */
+export function readTlsCertificate(
+  message: TlsCertificate,
+  server: Pick<ServerContext, 'readDataSource'>,
+  diagnostics: Diagnostics,
+): TlsCertificateSecret | null {
+  if (message.certificateChain === undefined || message.privateKey === undefined) {
+    const missing = message.certificateChain === undefined ? 'certificate_chain' : 'private_key';
+    diagnostics.error(missing, 'is required');
+    return null;
+  }
+  const chain = server.readDataSource(message.certificateChain, diagnostics.at('certificate_chain'));
+  const key = server.readDataSource(message.privateKey, diagnostics.at('private_key'));
+  const password =
+    message.password === undefined ? null : server.readDataSource(message.password, diagnostics.at('password'));
+  if (chain === null || key === null) return null;
+  let privateKey = decoder.decode(key);
+  if (password !== null) {
+    try {
+      const opened = createPrivateKey({ key: privateKey, passphrase: decoder.decode(password) });
+      privateKey = opened.export({ type: 'pkcs8', format: 'pem' }) as string;
+    } catch {
+      diagnostics.error('password', 'does not open the private key');
+      return null;
+    }
+  }
+  const secret: TlsCertificateSecret = { certificateChain: decoder.decode(chain), privateKey, ocspStaple: null };
+  const identity = compileIdentity(secret);
+  if (typeof identity === 'string') {
+    diagnostics.error(identity.includes('private key') ? 'private_key' : 'certificate_chain', identity);
+    return null;
+  }
+  return secret;
+}

@@ -1,0 +1,190 @@
+import type { SecureContext, TLSSocket } from 'node:tls';
+import type { Connection } from '#gateway/api/connection.ts';
+import { ConnectionInfo } from '#gateway/api/connection.ts';
+import type { UpstreamConnectOptions, UpstreamTransportSocketFactory } from '#gateway/api/transport-socket.ts';
+import { type Address, pipeAddress } from '#gateway/base/address.ts';
+import { nextConnectionId } from '#gateway/network/connection-id.ts';
+import { SocketConnection } from '#gateway/network/socket-connection.ts';
+import type { Clock } from '#gateway/runtime/clock.ts';
+import { localAddressOf } from '#gateway/runtime/sockets.ts';
+import type { Timers } from '#gateway/runtime/timers.ts';
+import { tlsCapabilities } from '#gateway/runtime/tls-capabilities.ts';
+import { createClientContext, peerChain, startClientHandshake } from '#gateway/runtime/tls-sockets.ts';
+import type { Scope } from '#gateway/stats/stats.ts';
+import type { CommonTls } from './common-tls.ts';
+import { PeerChains } from './peer-chains.ts';
+import { SocketFactoryStats, SslStats } from './ssl-stats.ts';
+import { tlsInfoOf } from './tls-info.ts';
+import { compileMaterial, type TlsMaterial, watchMaterial } from './tls-material.ts';
+import { anySanMatches, type SanMatcher } from './validator/san-matcher.ts';
+import type { PeerRules, PeerVerdict } from './validator/validate-peer.ts';
+import { validatePeer } from './validator/validate-peer.ts';
+
+/** The rest of an UpstreamTlsContext. */
+export interface UpstreamTlsOptions {
+  readonly serverName: string;
+  /** auto_host_sni: the endpoint's own name is sent, where it has one. */
+  readonly autoHostSni: boolean;
+  /** The SNI that was sent must also be one of the certificate's names. */
+  readonly autoSanValidation: boolean;
+  /** Sessions kept for resumption; 0: none. */
+  readonly maxSessionKeys: number;
+}
+
+interface AskedOfPeer {
+  readonly serverName: string;
+  readonly verifyName: boolean;
+  readonly offeredSession: boolean;
+}
+
+interface ActiveContext {
+  readonly material: TlsMaterial;
+  readonly context: SecureContext;
+  /** Sessions of peers that were accepted under these rules, by address and SNI; oldest first. */
+  readonly sessions: Map<string, Uint8Array>;
+}
+
+const accepted: PeerVerdict = { failure: 'none', detail: '', chainTrusted: true };
+
+/** Opens TLS connections to upstream hosts; the server's certificate is judged by our validator before anything flows. */
+export class UpstreamTls implements UpstreamTransportSocketFactory {
+  readonly secure = true;
+  readonly stats: SslStats;
+  readonly #common: CommonTls;
+  readonly #options: UpstreamTlsOptions;
+  readonly #clock: Clock;
+  readonly #timers: Timers;
+  readonly #factoryStats: SocketFactoryStats;
+  readonly #chains = new PeerChains();
+  readonly #unwatch: () => void;
+  #active: ActiveContext | null = null;
+
+  /** Throws the TLS library's error when a setting or certificate cannot be used. */
+  constructor(common: CommonTls, options: UpstreamTlsOptions, scope: Scope, clock: Clock, timers: Timers) {
+    this.#common = common;
+    this.#options = options;
+    this.#clock = clock;
+    this.#timers = timers;
+    this.stats = new SslStats(scope);
+    this.#factoryStats = new SocketFactoryStats(scope, 'client');
+    this.#load();
+    this.#unwatch = watchMaterial(common, () => {
+      this.#factoryStats.contextUpdateBySds.inc();
+      this.#load();
+    });
+  }
+
+  get ready(): boolean {
+    return this.#active !== null;
+  }
+
+  /** Stops following the secrets. Connections live on. */
+  close(): void {
+    this.#unwatch();
+  }
+
+  connect(address: Address, options: UpstreamConnectOptions): Connection {
+    const active = this.#active;
+    const serverName = this.#serverName(options);
+    const verifyName = options.verifyServerName || this.#options.autoSanValidation;
+    const sessionKey = `${address.text} ${serverName}`;
+    const session = active?.sessions.get(sessionKey) ?? null;
+    const socket = startClientHandshake(
+      { address, bindAddress: options.bindAddress },
+      {
+        settings: this.#common.settings,
+        identity: active?.material.identities[0] ?? null,
+        alpn: this.#common.alpn.length > 0 ? this.#common.alpn : options.alpn,
+        serverName,
+        session,
+        context: active?.context ?? createClientContext(this.#common.settings, null),
+      },
+    );
+    const info = new ConnectionInfo(nextConnectionId(), pipeAddress(''), address, this.#clock.wallMs());
+    const connection = new SocketConnection(socket, info, { timers: this.#timers, secure: true, connecting: true });
+    if (active === null) {
+      this.#factoryStats.upstreamSecretsNotReady.inc();
+      info.transportFailureReason = 'TLS_error: Secret is not supplied by SDS';
+      socket.destroy(new Error(info.transportFailureReason));
+      return connection;
+    }
+    connection.setBufferLimit(options.bufferLimitOctets);
+    connection.startConnectTimer(options.connectTimeoutMs);
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (info.tls !== null || error.syscall !== undefined) return;
+      if (!(error.code ?? '').startsWith('ECONN')) {
+        this.stats.connectionError.inc();
+        info.transportFailureReason = `TLS_error: ${error.message.trim()}`;
+      }
+    });
+    socket.once('secureConnect', () => {
+      info.localAddress = localAddressOf(socket, info.localAddress);
+      this.#judge(socket, active, { serverName, verifyName, offeredSession: session !== null }, connection);
+    });
+    if (this.#options.maxSessionKeys > 0 && tlsCapabilities.clientSessions) {
+      socket.on('session', (ticket: Uint8Array) => {
+        if (info.tls !== null || connection.state === 'connecting') this.#keepSession(active, sessionKey, ticket);
+      });
+    }
+    return connection;
+  }
+
+  #judge(socket: TLSSocket, active: ActiveContext, asked: AskedOfPeer, connection: SocketConnection): void {
+    if (connection.state !== 'connecting') return;
+    const { serverName } = asked;
+    const sent = peerChain(socket);
+    const rules = active.material.rules;
+    const resumed = asked.offeredSession && socket.isSessionReused();
+    // A resumed session proves that this is the peer that was judged, under these very rules, when it was made.
+    const verdict = resumed && sent.length === 0 ? accepted : this.#verdict(sent, rules, asked);
+    if (verdict.failure !== 'none') {
+      this.stats.refused(verdict.failure);
+      connection.info.transportFailureReason = `TLS_error: CERTIFICATE_VERIFY_FAILED: ${verdict.detail}`;
+      active.sessions.delete(`${connection.info.remoteAddress.text} ${serverName}`);
+      connection.failed(connection.info.transportFailureReason);
+      return;
+    }
+    const info = tlsInfoOf(socket, serverName, sent[0] ?? null, rules !== null && verdict.chainTrusted);
+    connection.info.tls = info;
+    this.stats.succeeded(info, resumed);
+    connection.established();
+  }
+
+  #verdict(sent: readonly Uint8Array[], rules: PeerRules | null, asked: AskedOfPeer): PeerVerdict {
+    const verifyName = asked.verifyName && asked.serverName !== '';
+    if (rules === null && !verifyName) return accepted;
+    const chain = this.#chains.parse(sent);
+    if (chain === null) return { failure: 'chain', detail: 'malformed certificate', chainTrusted: false };
+    const verdict = rules === null ? accepted : validatePeer(chain, rules, this.#clock.wallMs());
+    if (verdict.failure !== 'none') return verdict;
+    const name: SanMatcher = { kind: 'dns', form: 'exact', value: asked.serverName, ignoreCase: true };
+    if (verifyName && (chain[0] === undefined || !anySanMatches(chain[0], [name]))) {
+      return { failure: 'san', detail: 'verify cert failed: SAN matcher', chainTrusted: verdict.chainTrusted };
+    }
+    this.#chains.remember(chain);
+    return verdict;
+  }
+
+  #serverName(options: UpstreamConnectOptions): string {
+    if (options.serverName !== '') return options.serverName;
+    if (this.#options.autoHostSni && options.hostname !== '') return options.hostname;
+    return this.#options.serverName;
+  }
+
+  #keepSession(active: ActiveContext, key: string, ticket: Uint8Array): void {
+    active.sessions.delete(key);
+    active.sessions.set(key, ticket);
+    if (active.sessions.size > this.#options.maxSessionKeys) {
+      active.sessions.delete(active.sessions.keys().next().value!);
+    }
+  }
+
+  #load(): void {
+    const material = compileMaterial(this.#common, 'server');
+    if (material === null) return; // what was in force stays
+    const identity = material.identities[0] ?? null;
+    const context = createClientContext(this.#common.settings, identity);
+    this.#active = { material, context, sessions: new Map() };
+    if (identity !== null) this.stats.expiration(this.#common.certificates[0]!.name, identity);
+  }
+}

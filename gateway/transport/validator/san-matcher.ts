@@ -1,0 +1,47 @@
+import type { AlternativeName, Certificate } from './certificate.ts';
+
+/** One entry of match_typed_subject_alt_names. */
+export interface SanMatcher {
+  /** Null: any kind of name. */
+  readonly kind: 'dns' | 'uri' | 'ip' | 'email' | null;
+  readonly form: 'exact' | 'prefix' | 'suffix' | 'contains';
+  readonly value: string;
+  readonly ignoreCase: boolean;
+}
+
+/** Whether any alternative name of the certificate matches any of the matchers. */
+export function anySanMatches(certificate: Certificate, matchers: readonly SanMatcher[]): boolean {
+  for (const name of certificate.alternativeNames) {
+    for (const matcher of matchers) if (sanMatches(name, matcher)) return true;
+  }
+  return false;
+}
+
+function sanMatches(name: AlternativeName, matcher: SanMatcher): boolean {
+  if (matcher.kind !== null && matcher.kind !== name.kind) return false;
+  // As Envoy: an exact DNS matcher is a host name that the certificate's name may cover by its wildcard.
+  if (name.kind === 'dns' && matcher.form === 'exact') return dnsNameCovers(name.value, matcher.value);
+  const fold = matcher.ignoreCase;
+  const value = fold ? name.value.toLowerCase() : name.value;
+  const wanted = fold ? matcher.value.toLowerCase() : matcher.value;
+  switch (matcher.form) {
+    case 'exact':
+      return value === wanted;
+    case 'prefix':
+      return value.startsWith(wanted);
+    case 'suffix':
+      return value.endsWith(wanted);
+    case 'contains':
+      return value.includes(wanted);
+  }
+}
+
+/** Whether a certificate's DNS name, maybe with a wildcard as its whole first label, covers a host name. RFC 9525. */
+export function dnsNameCovers(pattern: string, host: string): boolean {
+  const p = pattern.toLowerCase();
+  const h = host.toLowerCase();
+  if (p === h) return true;
+  if (!p.startsWith('*.')) return false;
+  const dot = h.indexOf('.');
+  return dot > 0 && h.slice(dot) === p.slice(1) && p.indexOf('.', 2) !== -1;
+}
