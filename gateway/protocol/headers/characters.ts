@@ -29,7 +29,7 @@ export function isLowerCaseToken(text: string): boolean {
   if (length === 0) return false;
   for (let i = 0; i < length; i++) {
     const code = text.charCodeAt(i);
-    if (code > 0x7f || tokenLower[code] !== code) return false;
+    if (code === 0 || code > 0x7f || tokenLower[code] !== code) return false;
   }
   return true;
 }

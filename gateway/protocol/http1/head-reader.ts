@@ -55,17 +55,17 @@ export class HeadReader {
   /** Reads on at `chunk[at]`. On `Incomplete` the rest of the chunk was taken. */
   read(kind: HeadKind, chunk: Uint8Array, at: number): ScanResult {
     if (this.#partialOctets > 0) return this.#readOn(kind, chunk, at);
-    const result = this.#scan(kind, chunk, at, chunk.length);
+    // What lies beyond the limit is not looked at: the answer must not depend on how the octets came.
+    const end = Math.min(chunk.length, at + this.#maxOctets);
+    const result = this.#scan(kind, chunk, at, end);
     if (result === ScanResult.Complete) {
-      const end = this.#scanner.end;
-      if (end - at > this.#maxOctets) return this.#tooLarge();
       this.bytes = chunk;
-      this.next = end;
+      this.next = this.#scanner.end;
       return result;
     }
     if (result === ScanResult.Incomplete) {
-      if (chunk.length - at > this.#maxOctets) return this.#tooLarge();
-      this.#append(chunk, at, chunk.length);
+      if (chunk.length > end) return this.#tooLarge();
+      this.#append(chunk, at, end);
     }
     return result;
   }
@@ -79,13 +79,11 @@ export class HeadReader {
     const octets = this.#partialOctets;
     const lineEnd = bytes.indexOf(0x0a, before);
     if (lineEnd !== -1 && lineEnd < octets) {
-      const result = this.#scan(kind, bytes, 0, octets);
+      const result = this.#scan(kind, bytes, 0, Math.min(octets, this.#maxOctets));
       if (result === ScanResult.Failed) return result;
       if (result === ScanResult.Complete) {
-        const end = this.#scanner.end;
-        if (end > this.#maxOctets) return this.#tooLarge();
         this.bytes = bytes;
-        this.next = at + end - before;
+        this.next = at + this.#scanner.end - before;
         this.#partial = null;
         this.#partialOctets = 0;
         return result;

@@ -79,7 +79,10 @@ export class Http1ServerCodec extends Http1Codec implements ServerCodec {
       if (this.#stream === null && this.reader.hasBegun) this.#begin();
       return chunk.length;
     }
-    if (result === ScanResult.Failed) return this.malformed(scanner.error);
+    if (result === ScanResult.Failed) {
+      this.minorVersion = 1;
+      return this.malformed(scanner.error);
+    }
     const next = this.reader.next;
     const headOctets = scanner.end - scanner.start;
     const error = parser.parse(scanner, this.reader.bytes, this.options);
@@ -87,10 +90,10 @@ export class Http1ServerCodec extends Http1Codec implements ServerCodec {
     this.minorVersion = parser.minorVersion;
     parser.release();
     this.reader.release();
-    if (error !== Http1Error.None) return this.malformed(error);
     const stream = this.#stream ?? this.#begin();
-    stream.wireOctetsReceived = headOctets;
     stream.minorVersion = this.minorVersion;
+    if (error !== Http1Error.None) return this.malformed(error);
+    stream.wireOctetsReceived = headOctets;
     stream.persistent = persistent;
     if (body === BodyKind.Tunnel) stream.kind = head.method === 'CONNECT' ? RequestKind.Connect : RequestKind.Upgrade;
     else if (head.method === 'HEAD') stream.kind = RequestKind.Head;
@@ -142,7 +145,6 @@ export class Http1ServerCodec extends Http1Codec implements ServerCodec {
 
   #begin(): Http1ServerStream {
     const stream = new Http1ServerStream(this, this.nextStreamId++);
-    stream.minorVersion = this.minorVersion;
     this.active = stream;
     this.#stream = stream;
     stream.decoder = this.#callbacks.newStream(stream);
