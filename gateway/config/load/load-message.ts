@@ -32,9 +32,15 @@ export interface Loaded<Shape extends Message> {
 
 /** Reads a bootstrap and makes every check that needs nothing but the text and the files it names. */
 export function loadBootstrap(text: string, fileName: string, options: LoadOptions = {}): Loaded<Bootstrap> {
-  const loaded = loadMessage<Bootstrap>('envoy.config.bootstrap.v3.Bootstrap', text, fileName, options);
-  checkSemantics(loaded.message, loaded.diagnostics, options.fileExists ?? existsSync);
-  return loaded;
+  const reading = readText<Bootstrap>('envoy.config.bootstrap.v3.Bootstrap', text, fileName, options);
+  const { message, diagnostics } = reading;
+  if (reading.isMapping) {
+    addWhatIsNew(reading, (found) => {
+      const unread = (path: string): boolean => reading.reader.suspects.has(path);
+      checkSemantics(message, found, { fileExists: options.fileExists ?? existsSync, unread });
+    });
+  }
+  return { message, diagnostics };
 }
 
 /** Reads a message of any type from YAML or JSON and reports all its problems; never throws for a bad text. */
@@ -44,28 +50,52 @@ export function loadMessage<Shape extends Message>(
   fileName: string,
   options: LoadOptions = {},
 ): Loaded<Shape> {
+  const { message, diagnostics } = readText<Shape>(typeName, text, fileName, options);
+  return { message, diagnostics };
+}
+
+interface Reading<Shape extends Message> extends Loaded<Shape> {
+  readonly reader: MessageReader;
+  readonly positions: PositionMap;
+  /** Whether the text held a message at all. */
+  readonly isMapping: boolean;
+}
+
+function readText<Shape extends Message>(
+  typeName: Shape['$typeName'],
+  text: string,
+  fileName: string,
+  options: LoadOptions,
+): Reading<Shape> {
   const type = messageSchema(typeName) as unknown as DescMessage;
   const positions = new PositionMap(fileName, text);
   const diagnostics = new Diagnostics(positions);
+  const upgrade = new V2Upgrade(protoRegistry(), diagnostics, positions);
+  const reader = new MessageReader(protoRegistry(), diagnostics, positions, upgrade);
   const root = parse(text, options.format ?? (fileName.endsWith('.json') ? 'json' : 'yaml'), positions, diagnostics);
-  if (root === null) return { message: create(type) as Shape, diagnostics };
+  const message = (root === null ? create(type) : readRoot(reader, type, root, positions)) as Shape;
+  const reading = { message, diagnostics, reader, positions, isMapping: root?.kind === 'map' };
+  if (!reading.isMapping) return reading;
+  addWhatIsNew(reading, (found) => checkMessage(type, message, '', found, options.checks ?? ALL_CHECKS));
+  return reading;
+}
+
+function readRoot(reader: MessageReader, type: DescMessage, root: SourceNode, positions: PositionMap): Message {
   positions.set('', root.at);
-  const reader = new MessageReader(
-    protoRegistry(),
-    diagnostics,
-    positions,
-    new V2Upgrade(protoRegistry(), diagnostics, positions),
-  );
-  const message = reader.read(type, root, '') as Shape;
-  const checked = new Diagnostics(positions);
-  checkMessage(type, message, '', checked, options.checks ?? ALL_CHECKS);
-  for (const problem of checked.all) {
-    // A field that was misspelt or unreadable is missing for a reason already given.
-    if (reader.suspects.has(problem.path)) continue;
-    if (problem.problem.startsWith('one of ') && reader.suspectOneofs.has(problem.path)) continue;
-    diagnostics.error(problem.path, problem.problem, problem.suggestion);
+  return reader.read(type, root, '');
+}
+
+/** Adds what a check finds, but for values that are missing because they were misspelt or could not be read. */
+function addWhatIsNew(reading: Reading<Message>, check: (found: Diagnostics) => void): void {
+  const { reader, diagnostics } = reading;
+  const found = new Diagnostics(reading.positions);
+  check(found);
+  for (const { path, problem, suggestion, severity } of found.all) {
+    if (reader.suspects.has(path)) continue;
+    if (problem.startsWith('one of ') && reader.suspectOneofs.has(path)) continue;
+    if (severity === 'error') diagnostics.error(path, problem, suggestion);
+    else diagnostics.warning(path, problem, suggestion);
   }
-  return { message, diagnostics };
 }
 
 function parse(text: string, format: 'yaml' | 'json', positions: PositionMap, found: Diagnostics): SourceNode | null {

@@ -18,9 +18,6 @@ import {
 } from './source-node.ts';
 import { suggestField } from './suggest-field.ts';
 
-/** More values than any honest configuration has; what is beyond is a text that multiplies itself by aliases. */
-const MAX_VALUES = 2_000_000;
-
 const TYPED_STRUCTS: ReadonlySet<string> = new Set(['xds.type.v3.TypedStruct', 'udpa.type.v1.TypedStruct']);
 
 /** Rewrites what older Envoy versions wrote, before it is read. */
@@ -49,7 +46,6 @@ export class MessageReader {
   readonly #positions: PositionMap;
   readonly #upgrade: SourceUpgrade | null;
   readonly #within: DescMessage[] = [];
-  #values = 0;
 
   constructor(registry: ProtoRegistry, found: Diagnostics, positions: PositionMap, upgrade: SourceUpgrade | null) {
     this.#registry = registry;
@@ -60,14 +56,15 @@ export class MessageReader {
 
   /** Reads a whole message; what cannot be read is left out of it. */
   read(type: DescMessage, node: SourceNode, path: string): Message {
-    if (node.kind !== 'map') {
-      this.#problem(path, new Unreadable(`expected a mapping (${type.name}), found ${describeNode(node)}`));
-      return create(type);
-    }
-    if (this.#within.length >= MAX_DEPTH) {
-      this.#problem(path, new Unreadable(`nested deeper than ${MAX_DEPTH} messages`));
-      return create(type);
-    }
+    const message = this.#message(type, node, path);
+    if (!(message instanceof Unreadable)) return message;
+    this.#problem(path, message);
+    return create(type);
+  }
+
+  #message(type: DescMessage, node: SourceNode, path: string): Message | Unreadable {
+    if (node.kind !== 'map') return new Unreadable(`expected a mapping (${type.name}), found ${describeNode(node)}`);
+    if (this.#within.length >= MAX_DEPTH) return new Unreadable(`nested deeper than ${MAX_DEPTH} messages`);
     this.#within.push(type);
     const message = create(type);
     const upgraded = this.#upgrade?.message(type, node, path) ?? node;
@@ -156,10 +153,6 @@ export class MessageReader {
 
   /** One value: of a singular field, of a list's item or of a map's entry. Undefined when it was refused. */
   #single(field: DescField, node: SourceNode, path: string): FieldValue {
-    if (++this.#values > MAX_VALUES) {
-      if (this.#values === MAX_VALUES + 1) this.#problem(path, new Unreadable(`more than ${MAX_VALUES} values`));
-      return undefined;
-    }
     const value = this.#singleOrProblem(field, node, path);
     if (!(value instanceof Unreadable)) return value;
     this.#problem(path, value);
@@ -171,7 +164,7 @@ export class MessageReader {
     const type = field.message;
     if (type === undefined) return readScalar(field.scalar!, node);
     if (type.typeName === 'google.protobuf.Any') return this.#any(node, path);
-    if (!isWellKnown(type)) return this.read(type, node, path);
+    if (!isWellKnown(type)) return this.#message(type, node, path);
     const value = readWellKnown(type, node);
     if (value instanceof Unreadable) return value;
     // These are not messages in @bufbuild/protobuf's shapes.
@@ -189,7 +182,7 @@ export class MessageReader {
     if (urlNode === undefined) return new Unreadable('"@type" is missing', likelyTypeKey(node));
     this.#positions.set(joinPath(path, '@type'), node.entries.find((entry) => entry.key === '@type')!.at);
     const type = this.#anyType(urlNode, joinPath(path, '@type'));
-    if (type === null) return create(AnySchema);
+    if (type === null) return this.#unread(path);
     if (TYPED_STRUCTS.has(type.typeName)) {
       const inner = this.#typedStruct(node, path);
       if (inner !== null) return inner;
@@ -198,6 +191,12 @@ export class MessageReader {
     if (!isWellKnown(type)) return packAny(this.read(type, rest, path));
     const value = readWellKnown(type, mapValue(rest, 'value') ?? { kind: 'scalar', at: node.at, value: null });
     return value instanceof Unreadable ? value : packAny(value);
+  }
+
+  /** An empty `Any` for one whose type is unknown, which has been reported. */
+  #unread(path: string): Any {
+    this.suspects.add(path);
+    return create(AnySchema);
   }
 
   /** The message that a TypedStruct stands for; null when it names a type that is not Envoy's. */

@@ -28,9 +28,10 @@ export function nearestName(name: string, candidates: Iterable<string>): string 
   const wanted = plain(name);
   if (wanted === '') return null;
   let best: string | null = null;
-  let bestScore = Math.max(1, Math.floor(wanted.length / 3)) + 1;
+  const limit = Math.max(1, Math.floor(wanted.length / 3)) + 1;
+  let bestScore = limit;
   for (const candidate of candidates) {
-    const score = nearness(wanted, plain(candidate), bestScore);
+    const score = nearness(wanted, plain(candidate), limit);
     if (score < bestScore) {
       best = candidate;
       bestScore = score;

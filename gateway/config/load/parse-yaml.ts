@@ -1,10 +1,13 @@
 import { type Alias, isAlias, isMap, isScalar, isSeq, type Node, type Pair, parseAllDocuments, Scalar } from 'yaml';
 import { MAX_DEPTH, type MapEntry, type SourceNode, SourceSyntaxError } from './source-node.ts';
+import { yamlProblem } from './yaml-problem.ts';
 
 const BOOLEAN = /^(?:y|Y|n|N|(?:yes|Yes|YES|true|True|TRUE|on|On|ON)|(?:no|No|NO|false|False|FALSE|off|Off|OFF))$/;
 const TRUE = /^(?:y|yes|true|on)$/i;
 const NULL = /^(?:~|null|Null|NULL|)$/;
 const INTEGER = /^[+-]?(?:0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)$/;
+/** More values than any honest configuration has; what is beyond multiplies itself by aliases. */
+const MAX_VALUES = 1_000_000;
 const MAX_INT32 = 0x7fff_ffff;
 
 /**
@@ -18,7 +21,7 @@ export function parseYaml(text: string): SourceNode {
   const document = Array.isArray(documents) ? documents[0] : undefined;
   if (document === undefined) throw new SourceSyntaxError(0, 'the file is empty');
   for (const error of document.errors) {
-    if (error.code !== 'DUPLICATE_KEY') throw new SourceSyntaxError(error.pos[0], error.message);
+    if (error.code !== 'DUPLICATE_KEY') throw yamlProblem(text, document, error);
   }
   const root = document.contents;
   if (root === null) throw new SourceSyntaxError(0, 'the file is empty');
@@ -27,6 +30,8 @@ export function parseYaml(text: string): SourceNode {
 
 class YamlReader {
   readonly #anchors = new Map<string, SourceNode | null>();
+  /** Number of values in a node of several, those of aliases counted wherever they stand. */
+  readonly #sizes = new WeakMap<SourceNode, number>();
 
   node(node: Node, depth: number): SourceNode {
     const at = node.range?.[0] ?? 0;
@@ -43,14 +48,25 @@ class YamlReader {
     if (isMap(node)) {
       const entries: MapEntry[] = [];
       for (const pair of node.items as Pair<Node, Node | null>[]) this.#entry(pair, entries, depth);
-      return { kind: 'map', at, entries };
+      return this.#sized(
+        { kind: 'map', at, entries },
+        entries.map((entry) => entry.value),
+      );
     }
     if (isSeq(node)) {
       const items = (node.items as Node[]).map((item) => this.node(item, depth + 1));
-      return { kind: 'list', at, items };
+      return this.#sized({ kind: 'list', at, items }, items);
     }
     if (isScalar(node)) return scalarNode(node, at);
     throw new SourceSyntaxError(at, 'a kind of YAML node that has no meaning here');
+  }
+
+  #sized(node: SourceNode, values: readonly SourceNode[]): SourceNode {
+    let size = 1;
+    for (const value of values) size += this.#sizes.get(value) ?? 1;
+    if (size > MAX_VALUES) throw new SourceSyntaxError(node.at, `aliases make this more than ${MAX_VALUES} values`);
+    this.#sizes.set(node, size);
+    return node;
   }
 
   #entry(pair: Pair<Node, Node | null>, entries: MapEntry[], depth: number): void {

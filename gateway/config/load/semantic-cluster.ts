@@ -1,8 +1,8 @@
 import { isIP } from 'node:net';
 import type { Cluster, Cluster_DiscoveryType } from '#proto-types/envoy/config/cluster/v3/cluster_pb.ts';
 import type { LocalityLbEndpoints } from '#proto-types/envoy/config/endpoint/v3/endpoint_components_pb.ts';
-import type { Diagnostics } from '../diagnostics.ts';
-import { checkOf, type SemanticChecks } from './semantic-context.ts';
+import { type Diagnostics, joinPath } from '../diagnostics.ts';
+import { checkOf, type SemanticChecks, type SemanticContext } from './semantic-context.ts';
 
 const STATIC: Cluster_DiscoveryType.STATIC = 0;
 const LOGICAL_DNS: Cluster_DiscoveryType.LOGICAL_DNS = 2;
@@ -13,9 +13,9 @@ export const clusterChecks: SemanticChecks = {
   'envoy.config.cluster.v3.Cluster': checkOf(checkCluster),
 };
 
-function checkCluster(cluster: Cluster, found: Diagnostics): void {
+function checkCluster(cluster: Cluster, found: Diagnostics, context: SemanticContext): void {
   const discovery = cluster.clusterDiscoveryType;
-  if (discovery.case === 'clusterType') return;
+  if (discovery.case === 'clusterType' || context.unread(joinPath(found.base, 'type'))) return;
   const type = discovery.value ?? STATIC;
   const endpoints = cluster.loadAssignment?.endpoints ?? [];
   if (type === STATIC) checkAddresses(endpoints, found.at('load_assignment'));

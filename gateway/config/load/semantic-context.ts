@@ -9,6 +9,8 @@ export interface SemanticContext {
   readonly secrets: ReadonlySet<string>;
   /** Whether a file can be read. */
   readonly fileExists: (path: string) => boolean;
+  /** Whether the value at a full path could not be read, which has been reported. */
+  readonly unread: (path: string) => boolean;
 }
 
 /** Judges one message beyond its validation rules; `found` is at the message's path. */

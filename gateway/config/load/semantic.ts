@@ -15,12 +15,16 @@ const CHECKS: SemanticChecks = { ...clusterChecks, ...listenerChecks, ...routeCh
  * Checks of a whole bootstrap beyond its validation rules: what names what, which names may stand once, which files must be
  * there. Only what Envoy refuses at load is an error.
  */
-export function checkSemantics(bootstrap: Bootstrap, found: Diagnostics, fileExists: (path: string) => boolean): void {
+export function checkSemantics(
+  bootstrap: Bootstrap,
+  found: Diagnostics,
+  world: Pick<SemanticContext, 'fileExists' | 'unread'>,
+): void {
   const resources = bootstrap.staticResources;
   const context: SemanticContext = {
     clusters: new Set(resources?.clusters.map((cluster) => cluster.name)),
     secrets: new Set(resources?.secrets.map((secret) => secret.name)),
-    fileExists,
+    ...world,
   };
   const at = found.at('static_resources');
   checkOnce(resources?.clusters ?? [], 'clusters', 'cluster', at);
