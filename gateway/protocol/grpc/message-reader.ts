@@ -39,7 +39,7 @@ export class GrpcMessageReader {
   /** Reads a chunk, which must not change afterwards. */
   read(chunk: Uint8Array): GrpcReadStatus {
     let at = 0;
-    while (at < chunk.length || (this.#headOctets === messageHeadOctets && this.#length() === 0)) {
+    while (at < chunk.length) {
       while (this.#headOctets < messageHeadOctets && at < chunk.length) this.#head[this.#headOctets++] = chunk[at++]!;
       if (this.#headOctets < messageHeadOctets) break;
       if (this.#head[0]! > 1) return GrpcReadStatus.BadFlags;

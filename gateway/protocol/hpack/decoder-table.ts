@@ -12,6 +12,7 @@ export class DecoderTable {
   #values: string[] = [];
   #nameKinds: FieldKind[] = [];
   #kinds: FieldKind[] = [];
+  #sizes: number[] = [];
   #mask = -1; // capacity - 1
   #next = 0; // where the next entry goes
   /** Entries held. */
@@ -46,9 +47,12 @@ export class DecoderTable {
     return this.#kinds[slot]!;
   }
 
-  /** Adds an entry, evicting old ones for it; one larger than the table only empties it. RFC 7541 section 4.4. */
-  add(name: string, value: string, nameKind: FieldKind, kind: FieldKind): void {
-    const size = name.length + value.length + entryOverheadOctets;
+  /**
+   * Adds an entry, evicting old ones for it; one larger than the table only empties it. RFC 7541 section 4.4.
+   * `valueOctets`: as the peer sent it, with white space that `value` no longer has.
+   */
+  add(name: string, value: string, valueOctets: number, nameKind: FieldKind, kind: FieldKind): void {
+    const size = name.length + valueOctets + entryOverheadOctets;
     if (size > this.maxOctets) {
       this.#evictTo(0);
       return;
@@ -60,6 +64,7 @@ export class DecoderTable {
     this.#values[slot] = value;
     this.#nameKinds[slot] = nameKind;
     this.#kinds[slot] = kind;
+    this.#sizes[slot] = size;
     this.#next = (slot + 1) & this.#mask;
     this.count++;
     this.octets += size;
@@ -74,7 +79,7 @@ export class DecoderTable {
   #evictTo(octets: number): void {
     while (this.octets > octets) {
       const oldest = this.slot(this.count);
-      this.octets -= this.#names[oldest]!.length + this.#values[oldest]!.length + entryOverheadOctets;
+      this.octets -= this.#sizes[oldest]!;
       this.#names[oldest] = '';
       this.#values[oldest] = '';
       this.count--;
@@ -87,17 +92,20 @@ export class DecoderTable {
     const values: string[] = [];
     const nameKinds: FieldKind[] = [];
     const kinds: FieldKind[] = [];
+    const sizes: number[] = [];
     for (let index = this.count; index > 0; index--) {
       const slot = this.slot(index);
       names.push(this.#names[slot]!);
       values.push(this.#values[slot]!);
       nameKinds.push(this.#nameKinds[slot]!);
       kinds.push(this.#kinds[slot]!);
+      sizes.push(this.#sizes[slot]!);
     }
     this.#names = names;
     this.#values = values;
     this.#nameKinds = nameKinds;
     this.#kinds = kinds;
+    this.#sizes = sizes;
     this.#next = this.count;
     this.#mask = capacity - 1;
   }

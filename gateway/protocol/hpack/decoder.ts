@@ -1,6 +1,6 @@
 import { DecoderTable } from './decoder-table.ts';
 import { type FieldKind, kindOfField, kindOfName } from './field-kind.ts';
-import { literalClasses, readLiteral } from './literal-reader.ts';
+import { literalClasses, literalOctets, readLiteral } from './literal-reader.ts';
 import { staticEntries, staticKinds, staticNameKinds, staticNames, staticValues } from './static-table.ts';
 
 /** Receives the fields of a block in order. `kind` says what is known about the field, its validity included. */
@@ -130,7 +130,7 @@ export class HpackDecoder {
     if (this.#sizeUpdateDue) return this.#fail(HpackStatus.BadSizeUpdate);
     this.#atBlockStart = false;
     const kind = kindOfField(nameKind, value, literalClasses);
-    if (indexing) this.#table.add(name, value, nameKind, kind);
+    if (indexing) this.#table.add(name, value, literalOctets, nameKind, kind);
     sink.onField(name, value, kind);
     return true;
   }

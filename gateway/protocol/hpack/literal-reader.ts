@@ -23,6 +23,9 @@ let scratch = allocate(4096);
 /** OR of the `octetClasses` of the string made last. */
 export let literalClasses = 0;
 
+/** Octets of the string made last before white space was taken off. */
+export let literalOctets = 0;
+
 /**
  * Makes the string of a literal whose octets are `source[at, end)`; null when its Huffman code is invalid. Surrounding
  * white space of a `value` is not part of it. `secret` strings are not kept for sharing.
@@ -53,6 +56,7 @@ export function readLiteral(
     }
     literalClasses = classes;
   }
+  literalOctets = length;
   if (length === 0) return '';
   if (isName) {
     const known = findKnownName(octets, 0, length);

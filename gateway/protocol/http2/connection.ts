@@ -162,6 +162,8 @@ export abstract class Http2Connection<Stream extends Http2Stream> implements Fra
       stream.streamError(ErrorCode.StreamClosed, Details.MessagingRule);
     } else if (!stream.receive(length)) {
       stream.streamError(ErrorCode.FlowControlError, Details.StreamFlowControl);
+    } else if (!stream.fits(length - overhead, endStream)) {
+      stream.malformed(Details.MessagingRule);
     } else {
       stream.wireOctetsReceived += length + frameHeadOctets;
       this.#dataStream = stream;

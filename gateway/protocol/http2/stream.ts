@@ -54,19 +54,15 @@ export abstract class Http2Stream extends SendSide {
     return this.#window.receive(octets);
   }
 
+  /** A DATA frame with so many octets begins; false when that cannot be with the Content-Length announced. */
+  fits(octets: number, endStream: boolean): boolean {
+    this.#receivedOctets += octets;
+    if (this.expectedOctets < 0) return true;
+    return endStream ? this.#receivedOctets === this.expectedOctets : this.#receivedOctets <= this.expectedOctets;
+  }
+
   /** Data arrived; `endStream` with its last octet. */
   onData(chunk: Uint8Array, endStream: boolean): void {
-    this.#receivedOctets += chunk.length;
-    if (this.expectedOctets >= 0) {
-      if (
-        this.#receivedOctets > this.expectedOctets ||
-        (endStream && this.#receivedOctets !== this.expectedOctets && !this.tunnel)
-      ) {
-        this.owner.releaseConnectionWindow(chunk.length);
-        this.malformed(Details.MessagingRule);
-        return;
-      }
-    }
     if (endStream) this.remoteEnded = true;
     if (this.#readDisabled > 0 || this.#hasQueued()) {
       if (this.#queue === null) this.#queue = new ByteQueue();
