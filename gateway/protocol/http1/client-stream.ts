@@ -113,19 +113,12 @@ export class Http1ClientStream extends Http1Stream implements RequestEncoder {
 }
 
 function requestKind(head: RequestHead): RequestKind {
-  switch (head.method) {
-    case 'GET': {
-      const connection = head.headers.get('connection');
-      if (connection === null || !head.headers.has('upgrade')) return RequestKind.Plain;
-      return hasListToken(connection, 'upgrade') ? RequestKind.Upgrade : RequestKind.Plain;
-    }
-    case 'HEAD':
-      return RequestKind.Head;
-    case 'CONNECT':
-      return RequestKind.Connect;
-    default:
-      return RequestKind.Plain;
+  if (head.method === 'CONNECT') return RequestKind.Connect;
+  const connection = head.headers.get('connection');
+  if (connection !== null && hasListToken(connection, 'upgrade') && head.headers.has('upgrade')) {
+    return RequestKind.Upgrade;
   }
+  return head.method === 'HEAD' ? RequestKind.Head : RequestKind.Plain;
 }
 
 /** Methods whose requests say that they have no content. RFC 9110 section 8.6. */

@@ -54,6 +54,8 @@ export abstract class Http1Codec implements Codec, TurnTask {
   /** Octets follow the message that has just ended. */
   protected excess = false;
   protected goingAway = false;
+  /** Server: too much waits to be written, so no further request is begun. */
+  protected outputFull = false;
   protected nextStreamId = 1;
   readonly #chunks = new ChunkParser();
   readonly #held = new ByteQueue();
@@ -122,7 +124,7 @@ export abstract class Http1Codec implements Codec, TurnTask {
     while (this.#holding && !this.#running) {
       const dead = this.phase === Phase.Dead;
       const empty = dead || (this.#leftover === null && this.#held.length === 0);
-      if (!empty && (this.#paused > 0 || this.phase === Phase.Blocked)) return;
+      if (!empty && this.#blocked) return;
       const chunk = dead ? null : (this.#leftover ?? this.#held.shift());
       this.#leftover = null;
       if (chunk === null) {
@@ -199,12 +201,17 @@ export abstract class Http1Codec implements Codec, TurnTask {
     this.messageReceived(stream);
   }
 
+  /** Whether nobody may have the next octets. */
+  get #blocked(): boolean {
+    return this.#paused > 0 || this.phase === Phase.Blocked || (this.outputFull && this.phase === Phase.Head);
+  }
+
   #run(chunk: Uint8Array): DispatchStatus {
     const end = chunk.length;
     let at = 0;
     this.#running = true;
     while (at < end && this.phase !== Phase.Dead) {
-      if (this.#paused > 0 || this.phase === Phase.Blocked) {
+      if (this.#blocked) {
         this.#leftover = at === 0 ? chunk : chunk.subarray(at);
         this.#startHolding();
         break;

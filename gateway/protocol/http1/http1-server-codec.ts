@@ -50,6 +50,17 @@ export class Http1ServerCodec extends Http1Codec implements ServerCodec {
     this.#complete(this.#stream);
   }
 
+  override onConnectionAboveWriteBufferHighWatermark(): void {
+    this.outputFull = true;
+    super.onConnectionAboveWriteBufferHighWatermark();
+  }
+
+  override onConnectionBelowWriteBufferLowWatermark(): void {
+    this.outputFull = false;
+    super.onConnectionBelowWriteBufferLowWatermark();
+    this.resume();
+  }
+
   /** The response to an upgrade or CONNECT said yes: what follows is the tunnel. */
   openTunnel(): void {
     this.startBody(BodyKind.Tunnel, 0);

@@ -19,6 +19,9 @@ const notNominable: ReadonlySet<string> = new Set([
   'x-forwarded-proto',
 ]);
 
+/** Stands in between two heads; nothing is ever added to it. */
+const noEntries: string[] = [];
+
 /**
  * Turns a scanned head into header entries and framing facts. Hop-by-hop fields (RFC 9110 section 7.6.1) are consumed
  * here and do not reach the entries; `connection` and `upgrade` come back through `keepUpgrade`. One serves all
@@ -28,7 +31,7 @@ export class MessageFields {
   /** The whole head as text; offsets are relative to `base`. */
   text = '';
   base = 0;
-  entries: string[] = [];
+  entries: string[] = noEntries;
   /** Host, or null when absent. */
   host: string | null = null;
   /** Content-Length, or -1 when absent. */
@@ -94,6 +97,12 @@ export class MessageFields {
   /** Puts the upgrade back into the entries, in the form the connection manager looks for. */
   keepUpgrade(): void {
     this.entries.push('connection', 'upgrade', 'upgrade', this.upgrade);
+  }
+
+  /** Lets go of what the last head refers to. */
+  release(): void {
+    this.text = '';
+    this.entries = noEntries;
   }
 
   /** Drops every `name` from the entries. */

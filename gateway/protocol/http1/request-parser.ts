@@ -67,8 +67,7 @@ export class RequestParser {
   /** Lets go of what the last head refers to. */
   release(): void {
     this.head = noHead;
-    this.#fields.text = '';
-    this.#fields.entries = [];
+    this.#fields.release();
   }
 
   #decideBody(method: string, options: Http1Options): Http1Error {

@@ -41,8 +41,7 @@ export class ResponseParser {
   /** Lets go of what the last head refers to. */
   release(): void {
     this.head = noHead;
-    this.#fields.text = '';
-    this.#fields.entries = [];
+    this.#fields.release();
   }
 
   /** RFC 9112 section 6.3, in its order. */

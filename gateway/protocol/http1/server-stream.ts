@@ -74,7 +74,7 @@ export class Http1ServerStream extends Http1Stream implements ResponseEncoder {
     const { contentLength } = writer;
     const bodiless = this.kind === RequestKind.Head || status === 204 || status === 304;
     const refusedTunnel = this.kind >= RequestKind.Connect;
-    const cut = endStream && !this.inDone; // the rest of the request would have to be thrown away
+    const cut = !this.inDone; // what is left of the request may have to be thrown away: as Envoy, say so early
     if (writer.close || !this.persistent || refusedTunnel || cut || this.#codec.lastResponse) this.closeAfter = true;
     const untilClose = !bodiless && contentLength < 0 && !endStream && this.minorVersion === 0;
     if (untilClose) this.closeAfter = true;
