@@ -1,4 +1,5 @@
 import type { Connection, ConnectionInfo } from './connection.ts';
+import type { StreamInfo } from './stream-info.ts';
 
 /** Result of a network filter: go on to the next filter, or stop here until `continueReading`. */
 export const NetworkFilterStatus = { Continue: 0, StopIteration: 1 } as const;
@@ -8,6 +9,8 @@ export type NetworkFilterStatus = (typeof NetworkFilterStatus)[keyof typeof Netw
 /** What a network filter may do. Owned by the connection's filter manager. */
 export interface NetworkFilterCallbacks {
   readonly connection: Connection;
+  /** Facts about the whole connection, shown by the listener's access logs; made on first use. */
+  readonly streamInfo: StreamInfo;
   /** Resumes iteration after StopIteration, with the data held so far. */
   continueReading(): void;
 }

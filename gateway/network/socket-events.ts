@@ -11,8 +11,9 @@ export interface SocketOwner {
 }
 
 const owner = Symbol('owner');
+const reading = Symbol('reading');
 
-type OwnedSocket = Socket & { [owner]?: SocketOwner };
+type OwnedSocket = Socket & { [owner]?: SocketOwner; [reading]?: boolean };
 
 // One function each for all sockets: a connection costs no closures.
 function onData(this: OwnedSocket, chunk: Uint8Array): void {
@@ -35,16 +36,30 @@ function onFinish(this: OwnedSocket): void {
 /** Makes `to` the one that is told of the socket's events. Nothing is read before `startReading`. */
 export function attachConnection(socket: Socket, to: SocketOwner): void {
   const owned: OwnedSocket = socket;
+  const attached = owned[owner] !== undefined;
   owned[owner] = to;
+  if (attached) return;
   socket.on('end', onEnd);
   socket.on('error', onError);
   socket.on('close', onClose);
 }
 
-/** Starts the flow for the first time. */
+/** Lets octets flow to the owner. */
 export function startReading(socket: Socket): void {
-  socket.on('data', onData);
+  const owned: OwnedSocket = socket;
+  if (owned[reading] !== true) {
+    owned[reading] = true;
+    socket.on('data', onData);
+  }
   socket.resume();
+}
+
+/** Takes back what `attachConnection` and `startReading` did: someone else (a TLS socket) takes over. */
+export function detachConnection(socket: Socket): void {
+  socket.removeListener('data', onData);
+  socket.removeListener('end', onEnd);
+  socket.removeListener('error', onError);
+  socket.removeListener('close', onClose);
 }
 
 /** Ends our side; `onSocketFinish` follows when everything is with the kernel. */

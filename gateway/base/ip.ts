@@ -1,0 +1,80 @@
+/** An IP address as a number: 32 bits for IPv4, 128 for IPv6. */
+export interface ParsedIp {
+  readonly family: 4 | 6;
+  readonly bits: bigint;
+}
+
+/** Parses a literal IP address (no brackets, no zone); null when it is none. */
+export function parseIp(text: string): ParsedIp | null {
+  return text.includes(':') ? parseIpv6(text) : parseIpv4(text);
+}
+
+function parseIpv4(text: string): ParsedIp | null {
+  const parts = text.split('.');
+  if (parts.length !== 4) return null;
+  let bits = 0;
+  for (const part of parts) {
+    if (!/^(0|[1-9]\d{0,2})$/.test(part)) return null;
+    const octet = Number(part);
+    if (octet > 255) return null;
+    bits = bits * 256 + octet;
+  }
+  return { family: 4, bits: BigInt(bits) };
+}
+
+function parseIpv6(text: string): ParsedIp | null {
+  let body = text;
+  const lastColon = body.lastIndexOf(':');
+  if (body.includes('.')) {
+    // RFC 4291 section 2.2: the last 32 bits as an IPv4 address.
+    const tail = parseIpv4(body.slice(lastColon + 1));
+    if (tail === null) return null;
+    const high = (tail.bits >> 16n).toString(16);
+    body = `${body.slice(0, lastColon + 1)}${high}:${(tail.bits & 0xffffn).toString(16)}`;
+  }
+  const halves = body.split('::');
+  if (halves.length > 2) return null;
+  const head = halves[0] === '' ? [] : halves[0]!.split(':');
+  const rear = halves.length === 1 || halves[1] === '' ? [] : halves[1]!.split(':');
+  const missing = 8 - head.length - rear.length;
+  if (halves.length === 1 ? missing !== 0 : missing < 1) return null;
+  let bits = 0n;
+  for (const group of [...head, ...new Array<string>(halves.length === 1 ? 0 : missing).fill('0'), ...rear]) {
+    if (!/^[0-9a-fA-F]{1,4}$/.test(group)) return null;
+    bits = (bits << 16n) | BigInt(Number.parseInt(group, 16));
+  }
+  return { family: 6, bits };
+}
+
+/** A range of addresses: CIDR notation, parsed. */
+export class IpRange {
+  readonly family: 4 | 6;
+  readonly prefixLength: number;
+  readonly #bits: bigint;
+  readonly #shift: bigint;
+
+  constructor(family: 4 | 6, bits: bigint, prefixLength: number) {
+    this.family = family;
+    this.prefixLength = prefixLength;
+    this.#shift = BigInt((family === 4 ? 32 : 128) - prefixLength);
+    this.#bits = bits >> this.#shift;
+  }
+
+  /** Parses address and prefix length; null when the address is none. Too long a prefix is the longest possible. */
+  static parse(address: string, prefixLength: number): IpRange | null {
+    const ip = parseIp(address);
+    if (ip === null) return null;
+    return new IpRange(ip.family, ip.bits, Math.min(prefixLength, ip.family === 4 ? 32 : 128));
+  }
+
+  contains(ip: ParsedIp): boolean {
+    return ip.family === this.family && ip.bits >> this.#shift === this.#bits;
+  }
+}
+
+const loopback4 = new IpRange(4, 0x7f00_0000n, 8);
+
+/** Whether an address is of this host only: 127.0.0.0/8 or ::1. */
+export function isLoopback(ip: ParsedIp): boolean {
+  return ip.family === 4 ? loopback4.contains(ip) : ip.bits === 1n;
+}

@@ -1,0 +1,77 @@
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
+import net from 'node:net';
+import type { Address } from '#gateway/base/address.ts';
+
+/** How to open one listening socket. */
+export interface ListenOptions {
+  readonly address: Address;
+  readonly ipv6Only: boolean;
+  /** Permission bits for a unix socket, or 0. */
+  readonly pipeMode: number;
+  readonly backlog: number;
+  /** A listening socket inherited from another process, or -1. */
+  readonly inheritedFd: number;
+}
+
+/** An open listening socket. */
+export interface ListenSocket {
+  /** Where it listens: the port that was given for port 0. */
+  readonly address: Address;
+  /** Stops accepting; connections live on. */
+  close(): void;
+}
+
+/** Takes accepted sockets. */
+export type AcceptCallback = (socket: net.Socket) => void;
+
+/**
+ * Opens a listening socket. Rejects with the system's code as `code` (EADDRINUSE, EACCES, ...).
+ * Accepted sockets are half-open ones without delay (TCP_NODELAY).
+ */
+export function openListenSocket(options: ListenOptions, accept: AcceptCallback): Promise<ListenSocket> {
+  const { address } = options;
+  const server = net.createServer({ allowHalfOpen: true, noDelay: true }, accept);
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.once('listening', () => {
+      server.removeListener('error', reject);
+      server.on('error', ignore);
+      if (address.kind === 'pipe' && options.pipeMode !== 0 && !isAbstract(address)) {
+        chmodSync(address.host, options.pipeMode);
+      }
+      const bound = server.address();
+      const port = bound !== null && typeof bound === 'object' ? bound.port : 0;
+      resolve({ address: withPort(address, port), close: () => void server.close() });
+    });
+    if (options.inheritedFd >= 0) server.listen({ fd: options.inheritedFd });
+    else if (address.kind === 'pipe') {
+      const path = isAbstract(address) ? `\0${address.host.slice(1)}` : address.host;
+      if (!isAbstract(address)) removeStaleSocket(path);
+      server.listen({ path, backlog: options.backlog });
+    } else {
+      const { host, port } = address;
+      server.listen({ host, port, backlog: options.backlog, ipv6Only: options.ipv6Only });
+    }
+  });
+}
+
+function ignore(): void {}
+
+function isAbstract(address: Address): boolean {
+  return address.host.startsWith('@');
+}
+
+// As Envoy: a socket file that an earlier process left behind gives way. Anything else there stays, and binding fails.
+function removeStaleSocket(path: string): void {
+  try {
+    if (lstatSync(path).isSocket()) unlinkSync(path);
+  } catch {
+    // not there
+  }
+}
+
+function withPort(address: Address, port: number): Address {
+  if (address.kind === 'pipe' || address.port === port) return address;
+  const text = address.family === 6 ? `[${address.host}]:${port}` : `${address.host}:${port}`;
+  return { ...address, port, text };
+}
