@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
-import { encodeMessage } from '#gateway/proto/registry.ts';
-import type { Address } from '#proto-types/envoy/config/core/v3/address_pb.ts';
+import { parseIp } from '#gateway/base/ip.ts';
+import type { Address, CidrRange } from '#proto-types/envoy/config/core/v3/address_pb.ts';
 import type { FilterChain, FilterChainMatch } from '#proto-types/envoy/config/listener/v3/listener_components_pb.ts';
 import type { Listener } from '#proto-types/envoy/config/listener/v3/listener_pb.ts';
 import type { Diagnostics } from '../diagnostics.ts';
@@ -36,7 +36,7 @@ function checkMatches(chains: readonly FilterChain[], found: Diagnostics): void 
   const owners = new Map<string, number>();
   for (const [i, chain] of chains.entries()) {
     for (const [j, name] of (chain.filterChainMatch?.serverNames ?? []).entries()) {
-      if (!name.includes('*') || /^\*\.[^*]+$/.test(name) || name === '*') continue;
+      if (!name.includes('*') || /^\*\.[^*]+$/.test(name)) continue;
       const path = `filter_chains[${i}].filter_chain_match.server_names[${j}]`;
       found.error(path, `partial wildcards such as "${name}" are not supported`, suffixWildcard(name));
     }
@@ -53,6 +53,7 @@ function checkMatches(chains: readonly FilterChain[], found: Diagnostics): void 
 }
 
 function suffixWildcard(name: string): string | null {
+  if (name === '*') return 'no server_names, which match every name';
   const dot = name.indexOf('.', name.indexOf('*'));
   return dot === -1 ? null : `*${name.slice(dot)}`;
 }
@@ -65,19 +66,26 @@ function chainName(chains: readonly FilterChain[], i: number): string {
 /** One key for each combination of the lists of a match, as chains overlap when they share one combination. */
 function matchKeys(match: FilterChainMatch | undefined): string[] {
   if (match === undefined) return ['{}'];
-  const ranges = (list: FilterChainMatch['prefixRanges']): string[] =>
-    orAny(list.map((range) => Buffer.from(encodeMessage(range)).toString('hex')));
+  const ranges = (list: FilterChainMatch['prefixRanges']): string[] => orAny(list.map(rangeKey));
   let keys = [`${match.destinationPort ?? ''}|${match.sourceType}|${match.transportProtocol}`];
   const lists = [
     ranges(match.prefixRanges),
     ranges(match.directSourcePrefixRanges),
     ranges(match.sourcePrefixRanges),
     orAny(match.sourcePorts.map(String)),
-    orAny(match.serverNames.map((name) => (name === '*' ? '' : name.toLowerCase()))),
+    orAny(match.serverNames.map((name) => name.toLowerCase())),
     orAny(match.applicationProtocols),
   ];
   for (const list of lists) keys = keys.flatMap((key) => list.map((item) => `${key}|${item}`));
   return keys[0] === `|0|${'|'.repeat(6)}` ? ['{}'] : keys;
+}
+
+/** The same for ranges that hold the same addresses. */
+function rangeKey(range: CidrRange): string {
+  const ip = parseIp(range.addressPrefix);
+  if (ip === null) return range.addressPrefix;
+  const free = BigInt(Math.max(0, (ip.family === 4 ? 32 : 128) - (range.prefixLen ?? 0)));
+  return `${ip.family}:${(ip.bits >> free) << free}/${free}`;
 }
 
 function orAny(list: readonly string[]): readonly string[] & string[] {

@@ -75,6 +75,9 @@ func registered() model {
 
 // addOwn compiles every .proto below root; imports of Envoy's files are resolved from the linked packages.
 func addOwn(files model, root string) error {
+	if _, err := os.Stat(root); os.IsNotExist(err) {
+		return nil
+	}
 	var names []string
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && strings.HasSuffix(path, ".proto") {
