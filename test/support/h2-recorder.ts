@@ -48,8 +48,9 @@ class StreamRecorder {
 
   decodeData(chunk: Uint8Array, endStream: boolean): void {
     const text = Buffer.from(chunk).toString('latin1');
-    if (this.#data >= 0 && this.#data === this.events.length - 1) this.events[this.#data] += text;
-    else {
+    if (this.#data >= 0 && this.#data === this.events.length - 1) {
+      this.events[this.#data] += text;
+    } else if (text !== '') {
       this.events.push(`${this.label}data ${text}`);
       this.#data = this.events.length - 1;
     }
