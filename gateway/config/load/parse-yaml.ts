@@ -1,4 +1,15 @@
-import { type Alias, isAlias, isMap, isScalar, isSeq, type Node, type Pair, parseAllDocuments, Scalar } from 'yaml';
+import {
+  type Alias,
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  type Node,
+  type Pair,
+  parseAllDocuments,
+  Scalar,
+} from 'yaml';
 import { MAX_DEPTH, type MapEntry, type SourceNode, SourceSyntaxError } from './source-node.ts';
 import { yamlProblem } from './yaml-problem.ts';
 
@@ -17,8 +28,7 @@ const MAX_INT32 = 0x7fff_ffff;
  * a fraction stay text. Aliases share the node of their anchor, `<<` is merged.
  */
 export function parseYaml(text: string): SourceNode {
-  const documents = parseAllDocuments(text, { schema: 'failsafe', keepSourceTokens: false, prettyErrors: false });
-  const document = Array.isArray(documents) ? documents[0] : undefined;
+  const document = firstDocument(text);
   if (document === undefined) throw new SourceSyntaxError(0, 'the file is empty');
   for (const error of document.errors) {
     if (error.code !== 'DUPLICATE_KEY') throw yamlProblem(text, document, error);
@@ -26,6 +36,17 @@ export function parseYaml(text: string): SourceNode {
   const root = document.contents;
   if (root === null) throw new SourceSyntaxError(0, 'the file is empty');
   return new YamlReader().node(root, 0);
+}
+
+function firstDocument(text: string): Document.Parsed | undefined {
+  try {
+    const documents = parseAllDocuments(text, { schema: 'failsafe', keepSourceTokens: false, prettyErrors: false });
+    return Array.isArray(documents) ? documents[0] : undefined;
+  } catch (error) {
+    // The library recurses, and a text of brackets alone can exhaust the stack.
+    if (error instanceof RangeError) throw new SourceSyntaxError(0, `nested deeper than ${MAX_DEPTH} levels`);
+    throw error;
+  }
 }
 
 class YamlReader {

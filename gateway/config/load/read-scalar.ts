@@ -114,7 +114,9 @@ function readBytes(node: ScalarNode): Uint8Array | Unreadable {
 
 function readFloat(type: ScalarType, node: ScalarNode): number | Unreadable {
   const { value } = node;
-  if (typeof value === 'number') return value;
+  if (typeof value === 'number') {
+    return Number.isFinite(value) ? value : new Unreadable('the number is out of range');
+  }
   if (value === 'NaN') return Number.NaN;
   if (value === 'Infinity') return Number.POSITIVE_INFINITY;
   if (value === '-Infinity') return Number.NEGATIVE_INFINITY;

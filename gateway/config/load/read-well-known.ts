@@ -68,7 +68,11 @@ function readStruct(type: DescMessage, node: SourceNode): Message | Unreadable {
     return new Unreadable(`expected a mapping, found ${describeNode(node)}`);
   if (type.name === 'ListValue' && node.kind !== 'list')
     return new Unreadable(`expected a list, found ${describeNode(node)}`);
-  return fromJson(type, plainValue(node));
+  try {
+    return fromJson(type, plainValue(node));
+  } catch {
+    return new Unreadable('holds a number that is out of range');
+  }
 }
 
 function readDuration(node: SourceNode): Message | Unreadable {

@@ -44,7 +44,6 @@ export const cluster: SupportArea = supportArea({
       track_timeout_budgets: 'asks for additional statistics',
     },
   },
-  'envoy.config.cluster.v3.TrackClusterStats': { implemented: 'all' },
   'envoy.config.cluster.v3.Cluster.RefreshRate': { implemented: 'all' },
   'envoy.config.cluster.v3.Cluster.LeastRequestLbConfig': { implemented: ['choice_count', 'active_request_bias'] },
   'envoy.config.cluster.v3.Cluster.RoundRobinLbConfig': { implemented: [] },
