@@ -1,4 +1,5 @@
 import { Hono } from 'hono';
+import type { AdminAccessLog } from './access-logging.ts';
 import type { AdminServices } from './admin-services.ts';
 import { crossSiteProblem } from './cross-site.ts';
 import type { AdminEndpoint, AdminReply } from './endpoint.ts';
@@ -49,9 +50,21 @@ function answer(
   return endpoint.handle(services, query);
 }
 
-/** The admin interface as a fetch handler. `allowed`: which paths may be asked for; null for all. */
-export function createAdminApp(services: AdminServices, allowed: ((path: string) => boolean) | null = null): Hono {
+/** What admin.* of the bootstrap asks of the interface. */
+export interface AdminAppOptions {
+  /** Which paths may be asked for (`allow_paths`); null for all. */
+  readonly allowed: ((path: string) => boolean) | null;
+  readonly accessLog: AdminAccessLog;
+}
+
+/** The admin interface as a fetch handler. */
+export function createAdminApp(services: AdminServices, { allowed, accessLog }: AdminAppOptions): Hono {
   const app = new Hono();
+  app.use(async (context, next) => {
+    const started = accessLog.begin();
+    await next();
+    if (started !== null) accessLog.log(context, started);
+  });
   app.use(async (context, next) => {
     const problem = crossSiteProblem((name) => context.req.header(name));
     if (problem !== null) return render(textReply(`cross-site request refused: ${problem}\n`, 403));

@@ -62,6 +62,11 @@ export function setExitCode(code: number): void {
   process.exitCode = code;
 }
 
+/** Keeps the process from ending while nothing but unreferenced timers is left. */
+export function keepProcessAlive(): void {
+  setInterval(() => {}, 0x7fff_ffff);
+}
+
 /** Writes text to standard output; `done` is called when it is handed over. */
 export function writeStdout(text: string, done?: () => void): void {
   process.stdout.write(text, () => done?.());

@@ -10,7 +10,7 @@ export class DrainManager implements DrainState {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #timeMs: number;
-  readonly #strategy: DrainStrategy;
+  #strategy: DrainStrategy;
   #startMs = -1;
   #healthFailed: () => boolean = () => false;
 
@@ -31,8 +31,9 @@ export class DrainManager implements DrainState {
     this.#healthFailed = failed;
   }
 
-  /** Begins to drain; a second call changes nothing. */
-  start(): void {
+  /** Begins to drain; a second call changes nothing but the strategy, where one is given. */
+  start(strategy: DrainStrategy = this.#strategy): void {
+    this.#strategy = strategy;
     if (this.#startMs < 0) this.#startMs = this.#clock.nowMs();
   }
 

@@ -24,8 +24,12 @@ export interface UpstreamServices {
   readonly localZone: string;
   readonly resolver: DnsResolver;
   readonly codecs: ClientCodecs;
-  /** Builds a transport socket; undefined: raw TCP. Problems go to `found`, relative to the message. */
-  createTransportSocket(config: TransportSocket | undefined, found: Diagnostics): UpstreamTransportSocketFactory;
+  /** Builds a transport socket; undefined: raw TCP. `cluster` is the cluster's name in statistics. Problems go to `found`, relative to the message. */
+  createTransportSocket(
+    config: TransportSocket | undefined,
+    found: Diagnostics,
+    cluster: string,
+  ): UpstreamTransportSocketFactory;
   /** Builds the discovery of an EDS cluster, or null where there is none. */
   readonly createEds: ((config: ClusterMessage, found: Diagnostics) => Discovery) | null;
   addInitTarget(target: InitTarget): void;

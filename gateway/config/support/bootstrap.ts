@@ -3,7 +3,15 @@ import { type SupportArea, supportArea } from './support-area.ts';
 /** The bootstrap itself, the node and the admin interface. */
 export const bootstrap: SupportArea = supportArea({
   'envoy.config.bootstrap.v3.Bootstrap': {
-    implemented: ['node', 'static_resources', 'admin', 'layered_runtime', 'stats_server_version_override'],
+    implemented: [
+      'node',
+      'static_resources',
+      'admin',
+      'layered_runtime',
+      'stats_config',
+      'stats_flush_interval',
+      'stats_server_version_override',
+    ],
     noEffect: {
       watchdog: 'one event loop a worker: there is no thread to watch',
       watchdogs: 'one event loop a worker: there is no thread to watch',
@@ -15,7 +23,7 @@ export const bootstrap: SupportArea = supportArea({
   },
   'envoy.config.bootstrap.v3.Bootstrap.StaticResources': { implemented: ['listeners', 'clusters', 'secrets'] },
   'envoy.config.bootstrap.v3.Admin': {
-    implemented: ['address', 'access_log'],
+    implemented: ['address', 'access_log', 'allow_paths'],
     rewritten: { access_log_path: 'access_log' },
     noEffect: {
       profile_path: 'where a CPU profile would go; nothing is profiled',
@@ -25,6 +33,15 @@ export const bootstrap: SupportArea = supportArea({
   'envoy.config.bootstrap.v3.LayeredRuntime': { implemented: ['layers'] },
   'envoy.config.bootstrap.v3.RuntimeLayer': { implemented: ['name', 'static_layer', 'admin_layer'] },
   'envoy.config.bootstrap.v3.RuntimeLayer.AdminLayer': { implemented: 'all' },
+  'envoy.config.metrics.v3.StatsConfig': {
+    implemented: ['stats_tags', 'use_all_default_tags', 'stats_matcher', 'histogram_bucket_settings'],
+  },
+  'envoy.config.metrics.v3.TagSpecifier': { implemented: 'all' },
+  'envoy.config.metrics.v3.StatsMatcher': { implemented: 'all' },
+  'envoy.config.metrics.v3.HistogramBucketSettings': {
+    implemented: ['match', 'buckets'],
+    noEffect: { bins: 'bins of histograms are made as values come' },
+  },
   'envoy.config.core.v3.Node': {
     implemented: [
       'id',

@@ -50,6 +50,13 @@ export const core: SupportArea = supportArea({
   },
   'envoy.type.matcher.v3.RegexMatchAndSubstitute': { implemented: ['pattern', 'substitution'] },
   'envoy.type.matcher.v3.ListStringMatcher': { implemented: 'all' },
+  'envoy.type.matcher.v3.MetadataMatcher': { implemented: 'all' },
+  'envoy.type.matcher.v3.MetadataMatcher.PathSegment': { implemented: 'all' },
+  'envoy.type.matcher.v3.ValueMatcher': { implemented: 'all' },
+  'envoy.type.matcher.v3.DoubleMatcher': { implemented: 'all' },
+  'envoy.type.matcher.v3.ListMatcher': { implemented: 'all' },
+  'envoy.type.matcher.v3.OrMatcher': { implemented: 'all' },
+  'envoy.type.v3.DoubleRange': { implemented: 'all' },
   'envoy.type.metadata.v3.MetadataKey': { implemented: ['key', 'path'] },
   'envoy.type.metadata.v3.MetadataKey.PathSegment': { implemented: ['key'] },
 });

@@ -22,12 +22,14 @@ export function readTransportSockets(
   services: Pick<UpstreamServices, 'createTransportSocket'>,
   found: Diagnostics,
 ): TransportChooser {
-  const fallback = services.createTransportSocket(config.transportSocket, found.at('transport_socket'));
+  const observed = config.altStatName === '' ? config.name : config.altStatName;
+  const fallback = services.createTransportSocket(config.transportSocket, found.at('transport_socket'), observed);
   const matches: Match[] = config.transportSocketMatches.map((match, i) => ({
     wanted: match.match ?? {},
     factory: services.createTransportSocket(
       match.transportSocket,
       found.at(`transport_socket_matches[${i}].transport_socket`),
+      observed,
     ),
   }));
   if (matches.length === 0) return () => fallback;

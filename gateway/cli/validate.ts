@@ -1,0 +1,26 @@
+import { exitProcess, writeStderr, writeStdout } from '#gateway/runtime/process.ts';
+import { buildServer } from '#gateway/server/build-server.ts';
+import { describeAll, loadConfig } from '#gateway/server/load-config.ts';
+import type { ServerOptions } from '#gateway/server/options.ts';
+
+/**
+ * Checks a configuration as a start would, without opening a port or asking the network. Prints every problem, one a line,
+ * and ends the process: 0 when there is no error, else 1.
+ */
+export function validate(options: ServerOptions): void {
+  const config = loadConfig(options);
+  if ('unreadable' in config) {
+    writeStderr(`sluice: ${config.unreadable}\n`, () => exitProcess(1));
+    return;
+  }
+  const { diagnostics } = config;
+  if (!diagnostics.failed) buildServer({ ...options, logLevel: 'off' }, config);
+  const lines = describeAll(diagnostics);
+  if (lines.length > 0) writeStderr(`${lines.join('\n')}\n`);
+  if (diagnostics.failed) {
+    const count = diagnostics.errors.length;
+    writeStderr(`configuration is refused: ${count} error${count === 1 ? '' : 's'}\n`, () => exitProcess(1));
+  } else {
+    writeStdout(`configuration '${options.configPath}' OK\n`, () => exitProcess(0));
+  }
+}

@@ -1,0 +1,153 @@
+import { AdminAccessLog } from '#gateway/admin/access-logging.ts';
+import type { AdminAppOptions } from '#gateway/admin/app.ts';
+import type { Diagnostics } from '#gateway/config/diagnostics.ts';
+import type { Loaded } from '#gateway/config/load/load-message.ts';
+import { compileStringMatcher, type StringPredicate } from '#gateway/config/matcher/string-matcher.ts';
+import type { Clock } from '#gateway/runtime/clock.ts';
+import { systemClock } from '#gateway/runtime/clock.ts';
+import { createSystemRandom } from '#gateway/runtime/random.ts';
+import type { Timers } from '#gateway/runtime/timers.ts';
+import { createSystemTimers } from '#gateway/runtime/timers.ts';
+import { StatsStore } from '#gateway/stats/store.ts';
+import { createUpstreamTransport } from '#gateway/transport/create-transport.ts';
+import { Clusters } from '#gateway/upstream/cluster-manager.ts';
+import { systemResolver } from '#gateway/upstream/discovery/system-resolver.ts';
+import { clientCodecs } from '#gateway/upstream/pool/codec-factory.ts';
+import type { Admin, Bootstrap } from '#proto-types/envoy/config/bootstrap/v3/bootstrap_pb.ts';
+import { createClients, createListeners, createSecrets } from './create-parts.ts';
+import { DrainManager } from './drain-manager.ts';
+import { createExtensionRegistry } from './extension-registry.ts';
+import { GatewayContext } from './gateway-context.ts';
+import { InitManager } from './init-manager.ts';
+import { ServerLogFiles } from './log-files.ts';
+import { createLogs } from './log-output.ts';
+import type { ServerOptions } from './options.ts';
+import type { ServerRuntime } from './runtime-flags.ts';
+import { createRuntime } from './runtime-layers.ts';
+import type { ServerListeners } from './server-listeners.ts';
+import { ServerStats } from './server-stats.ts';
+import { compileStatsConfig, type StatsSettings } from './stats-config.ts';
+
+/** Everything of a server, built from its configuration and not started. */
+export interface BuiltServer {
+  readonly options: ServerOptions;
+  readonly bootstrap: Bootstrap;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly store: StatsStore;
+  readonly stats: StatsSettings;
+  readonly serverStats: ServerStats;
+  readonly runtime: ServerRuntime;
+  readonly context: GatewayContext;
+  readonly init: InitManager;
+  readonly drain: DrainManager;
+  readonly logFiles: ServerLogFiles;
+  readonly clusters: Clusters;
+  readonly listeners: ServerListeners;
+  readonly admin: AdminAppOptions;
+  /** When the configuration was loaded, wall clock milliseconds. */
+  readonly loadedMs: number;
+}
+
+/** Envoy's revision number of the version that `server.version` shows where the bootstrap says none. */
+const defaultVersionNumber = 0x000100;
+
+/**
+ * Builds a server. Opens no port and asks no network. Problems go to the configuration's diagnostics: look at them before
+ * starting it. Throws the system's error when `--log-path` cannot be opened.
+ */
+export function buildServer(
+  options: ServerOptions,
+  { message: bootstrap, diagnostics }: Loaded<Bootstrap>,
+): BuiltServer {
+  const clock = systemClock;
+  const timers = createSystemTimers(clock);
+  const random = createSystemRandom();
+  const logs = createLogs(options, clock);
+  const stats = compileStatsConfig(bootstrap.statsConfig, options.statsTags, diagnostics.at('stats_config'));
+  const store = new StatsStore(stats.matcher);
+  const scope = store.root;
+  const serverStats = new ServerStats(
+    scope,
+    clock,
+    Number(bootstrap.statsServerVersionOverride ?? defaultVersionNumber),
+  );
+  const runtime = createRuntime(bootstrap.layeredRuntime, scope, diagnostics.at('layered_runtime'));
+  const drain = new DrainManager(clock, random, options.drainTimeMs, options.drainStrategy);
+  const flush = { intervalMs: options.fileFlushIntervalMs, minOctets: options.fileFlushMinOctets };
+  const logFiles = new ServerLogFiles(scope, flush, timers, logs.get('file'));
+  const init = new InitManager(logs.get('init'));
+  const node = nodeOf(options, bootstrap);
+  const context = new GatewayContext({
+    clock,
+    timers,
+    random,
+    logs,
+    stats: scope,
+    runtime,
+    logFiles,
+    drain,
+    extensions: createExtensionRegistry(),
+    node,
+    init,
+  });
+  drain.watchHealth(() => context.healthCheckFailed);
+  const clusters = new Clusters({
+    clock,
+    timers,
+    random,
+    logs,
+    stats: scope,
+    localZone: node.zone,
+    resolver: systemResolver,
+    codecs: clientCodecs,
+    createTransportSocket: (config, found, cluster) =>
+      createUpstreamTransport(config, context, scope.scope(`cluster.${cluster.replaceAll(':', '_')}`), found),
+    createEds: null,
+    addInitTarget: (target) => init.add(target),
+  });
+  context.complete({ clusters, ...createClients(context), secrets: createSecrets(context, bootstrap) });
+  const resources = diagnostics.at('static_resources');
+  clusters.addStatic(bootstrap.staticResources?.clusters ?? [], resources.at('clusters'));
+  const listeners = createListeners(context);
+  listeners.addStatic(bootstrap.staticResources?.listeners ?? [], resources.at('listeners'));
+  return {
+    options,
+    bootstrap,
+    clock,
+    timers,
+    store,
+    stats,
+    serverStats,
+    runtime,
+    context,
+    init,
+    drain,
+    logFiles,
+    clusters,
+    listeners,
+    admin: compileAdmin(bootstrap.admin, context, diagnostics.at('admin')),
+    loadedMs: clock.wallMs(),
+  };
+}
+
+function nodeOf(options: ServerOptions, { node }: Bootstrap): { id: string; cluster: string; zone: string } {
+  return {
+    id: options.serviceNode === '' ? (node?.id ?? '') : options.serviceNode,
+    cluster: options.serviceCluster === '' ? (node?.cluster ?? '') : options.serviceCluster,
+    zone: options.serviceZone === '' ? (node?.locality?.zone ?? '') : options.serviceZone,
+  };
+}
+
+function compileAdmin(message: Admin | undefined, context: GatewayContext, found: Diagnostics): AdminAppOptions {
+  const loggers = (message?.accessLog ?? []).map((log, i) => context.accessLogger(log, found.at(`access_log[${i}]`)));
+  const paths: StringPredicate[] = [];
+  for (const [i, matcher] of (message?.allowPaths ?? []).entries()) {
+    const predicate = found.at(`allow_paths[${i}]`).try(() => compileStringMatcher(matcher));
+    if (predicate !== undefined) paths.push(predicate);
+  }
+  return {
+    allowed: paths.length === 0 ? null : (path) => paths.some((predicate) => predicate.matches(path)),
+    accessLog: new AdminAccessLog(loggers, context.clock),
+  };
+}

@@ -1,0 +1,25 @@
+import type {
+  ExtensionRegistry,
+  HttpFilterExtension,
+  ListenerFilterExtension,
+  NetworkFilterExtension,
+} from '#gateway/api/extension.ts';
+import { routerExtension } from '#gateway/extensions/http/router/router-extension.ts';
+
+function byType<T extends { readonly configType: string }>(list: readonly T[]): ReadonlyMap<string, T> {
+  const map = new Map<string, T>();
+  for (const extension of list) {
+    if (map.has(extension.configType)) throw new Error(`two extensions take ${extension.configType}`);
+    map.set(extension.configType, extension);
+  }
+  return map;
+}
+
+/** Puts the explicit lists of all extensions together. */
+export function createExtensionRegistry(): ExtensionRegistry {
+  return {
+    http: byType<HttpFilterExtension>([routerExtension]),
+    network: byType<NetworkFilterExtension>([]),
+    listener: byType<ListenerFilterExtension>([]),
+  };
+}

@@ -1,0 +1,128 @@
+import type { DrainRequest, ServerState } from '#gateway/admin/admin-services.ts';
+import type { AdminListener } from '#gateway/admin/listen.ts';
+import type { Logger } from '#gateway/base/log.ts';
+import { durationMs } from '#gateway/proto/duration-ms.ts';
+import type { Timer, TimerTarget } from '#gateway/runtime/timers.ts';
+import type { BuiltServer } from './build-server.ts';
+import type { Lifecycle } from './server-admin.ts';
+
+const defaultFlushIntervalMs = 5000;
+/** How often a drain looks whether all connections are gone, milliseconds. */
+const drainPollMs = 50;
+
+/**
+ * A server's life:
+ *
+ *     PRE_INITIALIZING -> INITIALIZING -> LIVE -> DRAINING -> stopped
+ *
+ * `start` leaves the first for the second, init targets that are done and listeners that are bound lead to LIVE, and
+ * `shutdown` drains: no new connections, `connection: close` and GOAWAY on the open ones, then the end once the last stream
+ * is finished or the drain time is over.
+ */
+export class Server implements Lifecycle, TimerTarget {
+  state: ServerState = 'PRE_INITIALIZING';
+  readonly #built: BuiltServer;
+  readonly #log: Logger;
+  readonly #flushTimer: Timer;
+  readonly #drainTimer: Timer;
+  readonly #flushIntervalMs: number;
+  readonly #stopped: () => void;
+  #admin: AdminListener | null = null;
+  #stopping = false;
+  #drainDeadlineMs = 0;
+  #exitAfterDrain = true;
+
+  /** `stopped` is called once, when everything is closed and written. */
+  constructor(built: BuiltServer, stopped: () => void) {
+    this.#built = built;
+    this.#log = built.context.logs.get('main');
+    this.#stopped = stopped;
+    this.#flushTimer = built.timers.create(this);
+    this.#drainTimer = built.timers.create(this);
+    this.#flushIntervalMs = durationMs(built.bootstrap.statsFlushInterval, defaultFlushIntervalMs);
+  }
+
+  /** The admin listener is closed with the server. */
+  attachAdmin(admin: AdminListener): void {
+    this.#admin = admin;
+  }
+
+  /** Waits for the init targets, then opens the listeners. Rejects when an address cannot be bound. */
+  start(): Promise<void> {
+    this.state = 'INITIALIZING';
+    this.#flushTimer.enable(this.#flushIntervalMs);
+    return new Promise((resolve, reject) => {
+      this.#built.init.start(() => {
+        if (this.#stopping) return;
+        this.#built.context.logs.get('config').info('all dependencies initialized. starting workers');
+        this.#built.listeners.start().then(() => {
+          if (this.state === 'INITIALIZING') this.state = 'LIVE';
+          this.#built.serverStats.initializationTimeMs.record(this.#built.serverStats.uptimeMs());
+          this.#log.info('starting main dispatch loop');
+          resolve();
+        }, reject);
+      });
+    });
+  }
+
+  onTimer(timer: Timer): void {
+    if (timer === this.#flushTimer) {
+      this.#built.store.flush();
+      this.#flushTimer.enable(this.#flushIntervalMs);
+      return;
+    }
+    const { clock, listeners } = this.#built;
+    if (listeners.activeConnections > 0 && clock.nowMs() < this.#drainDeadlineMs) {
+      this.#drainTimer.enable(drainPollMs);
+      return;
+    }
+    if (this.#exitAfterDrain) this.#finish();
+  }
+
+  /** Drains and ends: SIGTERM. A second call ends at once. */
+  shutdown(reason: string): void {
+    if (this.#stopping) {
+      this.quit();
+      return;
+    }
+    this.#stopping = true;
+    const { listeners, drain, clock } = this.#built;
+    this.#log.warning(`caught ${reason}: draining ${listeners.activeConnections} connections`);
+    this.state = 'DRAINING';
+    drain.start('immediate');
+    listeners.stopAccepting();
+    listeners.drainConnections();
+    this.#drainDeadlineMs = clock.nowMs() + drain.drainTimeMs;
+    this.#exitAfterDrain = true;
+    this.#drainTimer.enable(0);
+  }
+
+  /** Ends at once: POST /quitquitquit, a second signal. */
+  quit(): void {
+    this.#stopping = true;
+    this.#log.warning('shutting down');
+    this.#drainTimer.disable();
+    this.#finish();
+  }
+
+  drainListeners({ graceful, skipExit }: DrainRequest): void {
+    const { listeners, drain } = this.#built;
+    if (graceful || skipExit) {
+      drain.start();
+      if (skipExit) return;
+    }
+    listeners.stopAccepting();
+    if (!graceful) listeners.drainConnections();
+  }
+
+  #finish(): void {
+    const { listeners, clusters, logFiles } = this.#built;
+    this.#flushTimer.disable();
+    listeners.stopAccepting();
+    listeners.closeConnections();
+    clusters.close();
+    this.#admin?.close();
+    this.#log.info('exiting');
+    logFiles.drain(() => this.#stopped());
+  }
+}

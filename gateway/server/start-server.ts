@@ -1,0 +1,91 @@
+import { createAdminApp } from '#gateway/admin/app.ts';
+import { listenAdmin } from '#gateway/admin/listen.ts';
+import { type Address, ipAddress, pipeAddress } from '#gateway/base/address.ts';
+import type { Logger } from '#gateway/base/log.ts';
+import { formatDiagnostic } from '#gateway/config/diagnostics.ts';
+import { writeTextFile } from '#gateway/runtime/files.ts';
+import { exitProcess, keepProcessAlive, onSignal, onUncaught, writeStderr } from '#gateway/runtime/process.ts';
+import type { Admin } from '#proto-types/envoy/config/bootstrap/v3/bootstrap_pb.ts';
+import { type BuiltServer, buildServer } from './build-server.ts';
+import { describeAll, loadConfig } from './load-config.ts';
+import type { ServerOptions } from './options.ts';
+import { Server } from './server.ts';
+import { ServerAdmin } from './server-admin.ts';
+import { sluiceVersion } from './version.ts';
+
+/** Writes why the server cannot start and ends the process with 1. */
+function refuse(lines: readonly string[]): void {
+  writeStderr(`${lines.join('\n')}\n`, () => exitProcess(1));
+}
+
+/**
+ * Loads, builds and starts the process's server, and ties it to signals. Does not return anything: from here on the process
+ * ends by itself, with 0 after SIGTERM, SIGINT or POST /quitquitquit, with 1 when it could not start.
+ */
+export function startServer(options: ServerOptions, notes: readonly string[], processId: number): void {
+  const config = loadConfig(options);
+  if ('unreadable' in config) {
+    refuse([`sluice: ${config.unreadable}`]);
+    return;
+  }
+  const { diagnostics } = config;
+  if (diagnostics.failed) {
+    refuse(describeAll(diagnostics));
+    return;
+  }
+  let built: BuiltServer;
+  try {
+    built = buildServer(options, config);
+  } catch (error) {
+    refuse([`sluice: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`]);
+    return;
+  }
+  if (diagnostics.failed) {
+    refuse(describeAll(diagnostics));
+    return;
+  }
+  const log = built.context.logs.get('main');
+  log.info(`sluice ${sluiceVersion}, process ${processId}, configuration ${options.configPath}`);
+  for (const note of notes) log.info(note);
+  for (const found of diagnostics.all) built.context.logs.get('config').warning(formatDiagnostic(found));
+  guardProcess(built, log);
+  const server = new Server(built, () => exitProcess(0));
+  onSignal('SIGTERM', () => server.shutdown('SIGTERM'));
+  onSignal('SIGINT', () => server.shutdown('SIGINT'));
+  onSignal('SIGHUP', () => log.warning('caught and eating SIGHUP'));
+  onSignal('SIGUSR1', () => built.logFiles.reopen());
+  keepProcessAlive();
+  start(server, built, options).catch((error: unknown) => {
+    log.critical(`cannot start: ${error instanceof Error ? error.message : String(error)}`);
+    built.logFiles.drain(() => exitProcess(1));
+  });
+}
+
+/** Nothing that traffic does may end the process: what nobody caught is logged and counted, and serving goes on. */
+function guardProcess({ serverStats }: BuiltServer, log: Logger): void {
+  onUncaught((error, kind) => {
+    serverStats.uncaught.inc();
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    log.critical(`uncaught ${kind}: ${text}`);
+  });
+}
+
+async function start(server: Server, built: BuiltServer, options: ServerOptions): Promise<void> {
+  if (options.baseIdPath !== '') writeTextFile(options.baseIdPath, String(options.baseId));
+  const address = adminAddress(built.bootstrap.admin);
+  if (address !== null) {
+    const admin = await listenAdmin(createAdminApp(new ServerAdmin(built, server), built.admin), address);
+    server.attachAdmin(admin);
+    built.context.logs.get('main').info(`admin address: ${admin.address.text}`);
+    if (options.adminAddressPath !== '') writeTextFile(options.adminAddressPath, admin.address.text);
+  }
+  await server.start();
+}
+
+function adminAddress(admin: Admin | undefined): Address | null {
+  const chosen = admin?.address?.address;
+  if (chosen?.case === 'pipe') return pipeAddress(chosen.value.path);
+  if (chosen?.case !== 'socketAddress') return null;
+  const { address, portSpecifier } = chosen.value;
+  return ipAddress(address, portSpecifier.case === 'portValue' ? portSpecifier.value : 0);
+}
