@@ -68,6 +68,8 @@ export function formatDiagnostic(diagnostic: Diagnostic): string {
 /** What a {@link Diagnostics} tree shares: the list, and where places are looked up. */
 interface Collected {
   readonly list: Diagnostic[];
+  /** What the list holds, so that nothing is said twice. */
+  readonly said: Set<string>;
   readonly positions: PathPositions | null;
 }
 
@@ -84,7 +86,7 @@ export class Diagnostics {
 
   constructor(positions: PathPositions | null = null, base = '', parent: Diagnostics | null = null) {
     this.base = base;
-    this.#shared = parent === null ? { list: [], positions } : parent.#shared;
+    this.#shared = parent === null ? { list: [], said: new Set(), positions } : parent.#shared;
   }
 
   /** A view for the part at `path`. */
@@ -145,8 +147,10 @@ export class Diagnostics {
 
   #add(severity: Severity, path: string, problem: string, suggestion: string | null): void {
     const full = joinPath(this.base, path);
-    const { list, positions } = this.#shared;
-    if (list.some((had) => had.severity === severity && had.path === full && had.problem === problem)) return;
+    const { list, said, positions } = this.#shared;
+    const key = `${severity}\0${full}\0${problem}`;
+    if (said.has(key)) return;
+    said.add(key);
     const place = positions?.find(full) ?? null;
     list.push({
       severity,

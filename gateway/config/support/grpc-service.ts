@@ -26,4 +26,13 @@ export const grpcService: SupportArea = supportArea({
     implemented: ['api_type', 'transport_api_version', 'grpc_services', 'set_node_on_first_message_only'],
     values: { api_type: ['GRPC'], transport_api_version: ['V3', 'AUTO'] },
   },
+  'envoy.service.discovery.v3.DiscoveryResponse': {
+    implemented: ['resources'],
+    noEffect: {
+      version_info: 'only names the version in statistics and acknowledgements',
+      type_url: 'each resource carries its own type',
+      nonce: 'only pairs acknowledgements with responses',
+      control_plane: 'only names the server',
+    },
+  },
 });
