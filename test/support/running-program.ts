@@ -8,6 +8,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 /** A program that a test started, with all it has printed. */
 export interface RunningProgram {
   readonly child: ChildProcess;
+  /** Sends a signal; does nothing once it has ended. */
+  signal(signal: NodeJS.Signals): void;
   /** Standard output and error so far. */
   output(): string;
   /** Waits until `ready` answers true; fails with the program's output when it ends or `limitMs` is over. */
@@ -31,9 +33,22 @@ export function startProgram(command: readonly string[], env: Readonly<Record<st
   child.on('error', (error) => {
     text += `\n${error.message}`;
   });
-  const ended = (): boolean => child.exitCode !== null || child.signalCode !== null;
+  // Own state: Deno sets `signalCode` when the signal is sent, not when the program has ended.
+  let exit: { readonly code: number | null } | null = null;
+  const exited = new Promise<void>((resolve) => {
+    child.on('exit', (code) => {
+      exit = { code };
+      resolve();
+    });
+  });
+  const ended = (): boolean => exit !== null;
+  // By its number: on Deno a second `child.kill` does nothing.
+  const send = (signal: NodeJS.Signals): void => {
+    if (!ended()) process.kill(child.pid!, signal);
+  };
   return {
     child,
+    signal: send,
     output: () => text,
     async until(ready, limitMs = 20_000): Promise<void> {
       const deadline = Date.now() + limitMs;
@@ -45,12 +60,12 @@ export function startProgram(command: readonly string[], env: Readonly<Record<st
     },
     async stop(signal = 'SIGTERM'): Promise<number | null> {
       if (!ended()) {
-        child.kill(signal);
-        const killer = setTimeout(() => child.kill('SIGKILL'), 10_000);
-        if (!ended()) await once(child, 'exit');
+        send(signal);
+        const killer = setTimeout(() => send('SIGKILL'), 10_000);
+        await exited;
         clearTimeout(killer);
       }
-      return child.exitCode;
+      return exit === null ? null : (exit as { readonly code: number | null }).code;
     },
   };
 }

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseDuration } from '#ratelimit/config/duration.ts';
+import { readSettings } from '#ratelimit/config/settings.ts';
+
+test('defaults are the reference service’s', () => {
+  const settings = readSettings({});
+  assert.equal(settings.GRPC_PORT, 8081);
+  assert.equal(settings.EXPIRATION_JITTER_MAX_SECONDS, 300);
+  assert.equal(settings.redis.socketType, 'unix');
+  assert.equal(settings.redis.timeoutMs, 10_000);
+  assert.equal(settings.redisPerSecond, null);
+  assert.equal(settings.RUNTIME_WATCH_ROOT, true);
+});
+
+test('the environment is read in Go’s spellings', () => {
+  const settings = readSettings({
+    USE_STATSD: 'f',
+    REDIS_PERSECOND: '1',
+    REDIS_TYPE: 'CLUSTER',
+    REDIS_TIMEOUT: '1m30s',
+  });
+  assert.equal(settings.USE_STATSD, false);
+  assert.equal(settings.redis.type, 'cluster');
+  assert.equal(settings.redis.timeoutMs, 90_000);
+  assert.equal(settings.redisPerSecond!.type, 'single');
+});
+
+test('every problem is named', () => {
+  const env = {
+    PORT: '99999',
+    USE_STATSD: '',
+    TRACING_ENABLED: 'true',
+    STATS_FLUSH_INTERVAL: '10',
+    BACKEND_TYPE: 'memcache',
+  };
+  assert.throws(
+    () => readSettings(env),
+    (error: Error) => {
+      for (const name of Object.keys(env)) assert.ok(error.message.includes(`${name}=`), `${name}: ${error.message}`);
+      return true;
+    },
+  );
+  assert.throws(() => readSettings({ USE_PROMETHEUS: 'true' }), /more than one stats sink/);
+  assert.throws(() => readSettings({ REDIS_TYPE: 'sentinel', REDIS_URL: 'm' }), /Expected master name/);
+});
+
+test('durations', () => {
+  const cases: readonly [string, number | null][] = [
+    ['0', 0],
+    ['10s', 10_000],
+    ['1h30m', 5_400_000],
+    ['1.5s', 1500],
+    ['250ms', 250],
+    ['10', null],
+    ['', null],
+    ['-1s', null],
+  ];
+  for (const [text, ms] of cases) assert.equal(parseDuration(text), ms, text);
+});

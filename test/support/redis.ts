@@ -1,0 +1,25 @@
+import { freePorts, portIsOpen, type RunningProgram, startProgram } from './running-program.ts';
+
+/** A Redis of one's own, without persistence. */
+export interface TestRedis {
+  readonly port: number;
+  readonly program: RunningProgram;
+}
+
+/** Starts `redis-server` on a free port of the loopback interface (or on this one) and waits until it listens. */
+export async function startRedis(binary: string, port = 0): Promise<TestRedis> {
+  const [free = 0] = port === 0 ? await freePorts(1) : [port];
+  const program = startProgram([
+    binary,
+    '--port',
+    String(free),
+    '--bind',
+    '127.0.0.1',
+    '--save',
+    '',
+    '--appendonly',
+    'no',
+  ]);
+  await program.until(async () => await portIsOpen(free));
+  return { port: free, program };
+}
