@@ -1,9 +1,9 @@
 import type { RetryPolicy } from '#gateway/api/route.ts';
 import { ConfigError } from '#gateway/config/diagnostics.ts';
-import { durationMs } from '#gateway/config/duration-ms.ts';
+import { durationMs } from '#gateway/proto/duration-ms.ts';
 import { compileHeaderMatchers } from '#gateway/config/matcher/header-matcher.ts';
 import { typeNameOf } from '#gateway/proto/registry.ts';
-import { parseRetryOn } from '#gateway/upstream/retry-on.ts';
+import { parseRetryPolicyOn } from '#gateway/upstream/retry-on.ts';
 import type { RetryPolicy as RetryPolicyMessage } from '#proto-types/envoy/config/route/v3/route_components_pb.ts';
 
 const PREVIOUS_HOSTS = 'envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate';
@@ -23,7 +23,7 @@ export function compileRetryPolicy(message: RetryPolicyMessage): RetryPolicy {
     avoidPreviousHosts = true;
   });
   return {
-    retryOn: parseRetryOn(message.retryOn),
+    retryOn: parseRetryPolicyOn(message.retryOn),
     numRetries: message.numRetries ?? 1,
     perTryTimeoutMs: durationMs(message.perTryTimeout, 0),
     perTryIdleTimeoutMs: durationMs(message.perTryIdleTimeout, 0),

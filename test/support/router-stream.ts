@@ -80,7 +80,7 @@ export class FilterStream implements DecoderFilterCallbacks {
   clusterInfo: ClusterInfo | null = null;
   requestHead: RequestHead | null = null;
   responseHead: ResponseHead | null = null;
-  bufferLimit = 1 << 20;
+  bufferLimit: number = 1 << 20;
   /** What happened, in order: `reply 503 details`, `headers 200`, `data 5`, `trailers`, `end`, `reset details`. */
   readonly events: string[] = [];
   body = '';
@@ -152,16 +152,17 @@ export class FilterStream implements DecoderFilterCallbacks {
     return null;
   }
   addDecodedData(): void {}
+  injectDecodedData(): void {}
   decoderBufferLimit(): number {
     return this.bufferLimit;
   }
   setDecoderBufferLimit(octets: number): void {
     this.bufferLimit = octets;
   }
-  sendLocalReply(status: number, body: string, details: string, options?: LocalReplyOptions): void {
+  sendLocalReply(status: number, body: string | Uint8Array, details: string, options?: LocalReplyOptions): void {
     this.responseHead = new ResponseHead(status);
     options?.modifyHeaders?.(this.responseHead);
-    this.body = body;
+    this.body = typeof body === 'string' ? body : Buffer.from(body).toString('latin1');
     this.details = details;
     this.#note(`reply ${status} ${details}`, true);
   }

@@ -95,7 +95,7 @@ function answerDirectly(router: AnsweringRouter, direct: DirectResponseEntry, he
   const { config, callbacks, streamInfo } = router;
   const location = direct.location(head, streamInfo);
   (location === null ? config.stats.rqDirectResponse : config.stats.rqRedirect).inc();
-  callbacks.sendLocalReply(direct.status, direct.body, 'direct_response', {
+  callbacks.sendLocalReply(direct.status, direct.formatBody(head, streamInfo), 'direct_response', {
     modifyHeaders(response: ResponseHead): void {
       if (location !== null) response.headers.set('location', location);
       direct.finalizeResponseHeaders(response, head, streamInfo);

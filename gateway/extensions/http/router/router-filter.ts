@@ -331,7 +331,7 @@ export class RouterFilter
     this.#internal = envoyHeaders && head.headers.get('x-envoy-internal') === 'true';
     streamInfo.upstreamRequestAttempts = 1;
     if (this.#route!.virtualHost.includeRequestAttemptCount) head.headers.set('x-envoy-attempt-count', '1');
-    entry.finalizeRequestHeaders(head, streamInfo);
+    entry.finalizeRequestHeaders(head, streamInfo, !config.suppressEnvoyHeaders);
     if (head.scheme === '') setScheme(head, this.callbacks.connection.info.tls !== null);
     const policy = entry.retryPolicy;
     if (policy === null && !envoyHeaders) return;

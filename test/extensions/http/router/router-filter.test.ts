@@ -263,6 +263,7 @@ describe('router', () => {
       directResponse: {
         status: 301,
         body: '',
+        formatBody: () => '',
         location: () => 'https://example.com/x',
         finalizeResponseHeaders: () => {},
       },

@@ -1,0 +1,154 @@
+import type { GrpcAsyncClient } from '#gateway/api/async-client.ts';
+import type { ExtensionContext, RuntimeFlags } from '#gateway/api/context.ts';
+import type { RateLimitRule } from '#gateway/api/route.ts';
+import { type Fraction, readFraction } from '#gateway/config/fraction.ts';
+import { durationMs } from '#gateway/proto/duration-ms.ts';
+import type { HeaderMutations } from '#gateway/route/header-mutations.ts';
+import { compileHeaderMutations } from '#gateway/route/header-mutations.ts';
+import { compileRateLimitRules } from '#gateway/route/rate-limit-rule.ts';
+import type { Random } from '#gateway/runtime/random.ts';
+import type { Counter, Scope } from '#gateway/stats/stats.ts';
+import type { RuntimeFractionalPercent } from '#proto-types/envoy/config/core/v3/base_pb.ts';
+import type {
+  RateLimit,
+  RateLimitPerRoute,
+} from '#proto-types/envoy/extensions/filters/http/ratelimit/v3/rate_limit_pb.ts';
+
+const defaultTimeoutMs = 20;
+const fallbackStatus = 429;
+
+/** `cluster.<name>.ratelimit.*` of one cluster. */
+export interface RateLimitStats {
+  readonly ok: Counter;
+  readonly error: Counter;
+  readonly overLimit: Counter;
+  readonly failureModeAllowed: Counter;
+}
+
+/** What all streams of one rate-limit filter share. */
+export class RateLimitConfig {
+  readonly domain: string;
+  readonly stage: number;
+  readonly requestType: string;
+  readonly timeoutMs: number;
+  readonly failureModeDeny: boolean;
+  readonly grpcStatus: number | undefined;
+  readonly client: GrpcAsyncClient;
+  readonly xRateLimitHeaders: boolean;
+  readonly tellRateLimited: boolean;
+  readonly limitedStatus: number;
+  readonly errorStatus: number;
+  readonly headersToAdd: HeaderMutations | null;
+  /** Rules of the filter itself, in place of the routes'; null: it has none. */
+  readonly rules: readonly RateLimitRule[] | null;
+  readonly runtime: RuntimeFlags;
+  readonly #random: Random;
+  readonly #enabled: Fraction | null;
+  readonly #enforced: Fraction | null;
+  readonly #denyPercent: Fraction | null;
+  readonly #statPrefix: string;
+  readonly #stats = new WeakMap<Scope, RateLimitStats>();
+
+  constructor(message: RateLimit, context: ExtensionContext) {
+    const { server, diagnostics } = context;
+    this.domain = message.domain;
+    this.stage = message.stage;
+    this.requestType = message.requestType === '' ? 'both' : message.requestType;
+    this.timeoutMs = durationMs(message.timeout, defaultTimeoutMs);
+    this.failureModeDeny = message.failureModeDeny;
+    this.grpcStatus = message.rateLimitedAsResourceExhausted ? 8 : undefined;
+    const service = message.rateLimitService?.grpcService;
+    const at = diagnostics.at('rate_limit_service.grpc_service');
+    if (service === undefined) at.error('', 'a grpc_service is needed');
+    this.client = service === undefined ? noClient : server.grpcClient(service, at);
+    this.xRateLimitHeaders = (message.enableXRatelimitHeaders as number) === 1;
+    this.tellRateLimited = !message.disableXEnvoyRatelimitedHeader;
+    this.limitedStatus = statusAbove400(message.rateLimitedStatus?.code, fallbackStatus);
+    this.errorStatus = (message.statusOnError?.code as number | undefined) || 500;
+    this.headersToAdd =
+      diagnostics.try(() => compileHeaderMutations(message.responseHeadersToAdd, 'response_headers_to_add', [], '')) ??
+      null;
+    const own = message.rateLimits;
+    const rules = diagnostics.try(() => compileRateLimitRules(own, 'rate_limits', server.node.cluster)) ?? [];
+    this.rules = own.length === 0 ? null : rules;
+    this.runtime = server.runtime;
+    this.#random = server.random;
+    this.#enabled = fraction(message.filterEnabled);
+    this.#enforced = fraction(message.filterEnforced);
+    this.#denyPercent = fraction(message.failureModeDenyPercent);
+    this.#statPrefix = message.statPrefix;
+  }
+
+  get enabled(): boolean {
+    return this.#draw(this.#enabled);
+  }
+
+  get enforced(): boolean {
+    return this.#draw(this.#enforced);
+  }
+
+  /** Whether this request is refused when the service fails. */
+  get deniesOnFailure(): boolean {
+    return this.failureModeDeny || (this.#denyPercent !== null && this.#draw(this.#denyPercent));
+  }
+
+  /** The counters in a cluster's scope, resolved once. */
+  statsOf(scope: Scope): RateLimitStats {
+    let stats = this.#stats.get(scope);
+    if (stats === undefined) {
+      const own = scope.scope(this.#statPrefix === '' ? 'ratelimit' : `ratelimit.${this.#statPrefix}`);
+      stats = {
+        ok: own.counter('ok'),
+        error: own.counter('error'),
+        overLimit: own.counter('over_limit'),
+        failureModeAllowed: own.counter('failure_mode_allowed'),
+      };
+      this.#stats.set(scope, stats);
+    }
+    return stats;
+  }
+
+  #draw(of: Fraction | null): boolean {
+    return of === null || this.runtime.enabled(of.runtimeKey, of.numerator, of.denominator, this.#random.uint32());
+  }
+}
+
+/** What a route says about rate limiting. */
+export interface RateLimitRouteConfig {
+  /** RateLimitPerRoute.vh_rate_limits. */
+  readonly virtualHostLimits: 'override' | 'include' | 'ignore';
+  /** Rules in place of the route's own; null: none said. */
+  readonly rules: readonly RateLimitRule[] | null;
+  readonly domain: string;
+}
+
+const virtualHostOptions = ['override', 'include', 'ignore'] as const;
+
+/** Compiles a RateLimitPerRoute. */
+export function createRateLimitRouteConfig(
+  message: RateLimitPerRoute,
+  context: ExtensionContext,
+): RateLimitRouteConfig {
+  const { diagnostics, server } = context;
+  const own = message.rateLimits;
+  const rules = diagnostics.try(() => compileRateLimitRules(own, 'rate_limits', server.node.cluster)) ?? [];
+  return {
+    virtualHostLimits: virtualHostOptions[message.vhRateLimits as number] ?? 'override',
+    rules: own.length === 0 ? null : rules,
+    domain: message.domain,
+  };
+}
+
+// Below 400 Envoy takes 429 instead.
+function statusAbove400(code: number | undefined, fallback: number): number {
+  return code === undefined || code < 400 ? fallback : code;
+}
+
+function fraction(message: RuntimeFractionalPercent | undefined): Fraction | null {
+  return message === undefined ? null : readFraction(message.defaultValue, message.runtimeKey);
+}
+
+const noClient: GrpcAsyncClient = {
+  unary: () => null,
+  stream: () => ({ send(): void {}, endWrite(): void {}, reset(): void {} }),
+};

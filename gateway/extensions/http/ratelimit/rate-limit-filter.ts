@@ -1,0 +1,245 @@
+import type { GrpcUnaryCallbacks } from '#gateway/api/async-client.ts';
+import {
+  type DecoderFilterCallbacks,
+  type EncoderFilterCallbacks,
+  FilterDataStatus,
+  FilterHeadersStatus,
+  FilterTrailersStatus,
+  type StreamDecoderFilter,
+  type StreamEncoderFilter,
+} from '#gateway/api/http-filter.ts';
+import { ResponseFlag } from '#gateway/api/response-flags.ts';
+import type { RateLimitDescriptor, RateLimitRule, Route } from '#gateway/api/route.ts';
+import type { Cancellable, ClusterInfo } from '#gateway/api/upstream.ts';
+import type { RequestHead, ResponseHead } from '#gateway/protocol/headers/message-head.ts';
+import { HeadFormatContext } from '#gateway/route/format-context.ts';
+import type { RateLimitConfig, RateLimitRouteConfig } from './rate-limit-config.ts';
+import { writeRateLimitRequest } from './request-writer.ts';
+import { type RateLimitAnswer, readRateLimitResponse } from './response-reader.ts';
+import { xRateLimitHeaders } from './x-rate-limit-headers.ts';
+
+const method = '/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit';
+const metadataNamespace = 'envoy.filters.http.ratelimit';
+const overLimit = 2;
+const noBody = '';
+
+/** Asks the rate-limit service about a request before it goes on. Envoy's ratelimit filter. */
+export class RateLimitFilter implements StreamDecoderFilter, StreamEncoderFilter, GrpcUnaryCallbacks {
+  readonly #config: RateLimitConfig;
+  #callbacks!: DecoderFilterCallbacks;
+  #state: 'idle' | 'calling' | 'complete' | 'responded' = 'idle';
+  /** True while the call is being made: an answer that comes within it does not need `continueDecoding`. */
+  #initiating = false;
+  #call: Cancellable | null = null;
+  #head: RequestHead | null = null;
+  #cluster: ClusterInfo | null = null;
+  /** `[name, value, ...]` for the response, or null. */
+  #responseHeaders: string[] | null = null;
+
+  constructor(config: RateLimitConfig) {
+    this.#config = config;
+  }
+
+  setDecoderFilterCallbacks(callbacks: DecoderFilterCallbacks): void {
+    this.#callbacks = callbacks;
+  }
+
+  setEncoderFilterCallbacks(_callbacks: EncoderFilterCallbacks): void {}
+
+  decodeHeaders(head: RequestHead): FilterHeadersStatus {
+    const config = this.#config;
+    if (!config.enabled) return FilterHeadersStatus.Continue;
+    if (config.requestType !== 'both') {
+      const internal = head.headers.get('x-envoy-internal') === 'true';
+      if (internal !== (config.requestType === 'internal')) return FilterHeadersStatus.Continue;
+    }
+    this.#head = head;
+    this.#begin(head);
+    const waits = this.#state === 'calling' || this.#state === 'responded';
+    return waits ? FilterHeadersStatus.StopIteration : FilterHeadersStatus.Continue;
+  }
+
+  decodeData(): FilterDataStatus {
+    return this.#state === 'calling' ? FilterDataStatus.StopIterationAndWatermark : FilterDataStatus.Continue;
+  }
+
+  decodeTrailers(): FilterTrailersStatus {
+    return this.#state === 'calling' ? FilterTrailersStatus.StopIteration : FilterTrailersStatus.Continue;
+  }
+
+  encodeHeaders(head: ResponseHead): FilterHeadersStatus {
+    this.#addResponseHeaders(head, false);
+    return FilterHeadersStatus.Continue;
+  }
+
+  encodeData(): FilterDataStatus {
+    return FilterDataStatus.Continue;
+  }
+
+  encodeTrailers(): FilterTrailersStatus {
+    return FilterTrailersStatus.Continue;
+  }
+
+  onDestroy(): void {
+    if (this.#state === 'calling') {
+      this.#state = 'complete';
+      this.#call?.cancel();
+      this.#call = null;
+      return;
+    }
+    if (this.#head !== null) this.#reportAtEnd(this.#head);
+  }
+
+  /** @see GrpcUnaryCallbacks */
+  onSuccess(message: Uint8Array): void {
+    if (this.#state !== 'calling') return;
+    const answer = readRateLimitResponse(message);
+    if (answer === null) this.#onError();
+    else this.#onAnswer(answer);
+  }
+
+  onFailure(): void {
+    if (this.#state === 'calling') this.#onError();
+  }
+
+  #begin(head: RequestHead): void {
+    const { route } = this.#callbacks;
+    const entry = route === null ? null : route.entry;
+    if (route === null || entry === null) return;
+    const cluster = this.#callbacks.clusterInfo;
+    if (cluster === null) return;
+    this.#cluster = cluster;
+    const descriptors = this.#descriptors(route, head, false);
+    if (descriptors.length === 0) return;
+    this.#state = 'calling';
+    this.#initiating = true;
+    this.#ask(descriptors, this);
+    this.#initiating = false;
+  }
+
+  #ask(descriptors: readonly RateLimitDescriptor[], callbacks: GrpcUnaryCallbacks): void {
+    const config = this.#config;
+    const perRoute = this.#callbacks.routeConfig() as RateLimitRouteConfig | null;
+    const domain = perRoute === null || perRoute.domain === '' ? config.domain : perRoute.domain;
+    const hits = this.#callbacks.streamInfo.filterState?.get('envoy.ratelimit.hits_addend');
+    const request = writeRateLimitRequest(domain, descriptors, typeof hits === 'number' ? hits : 0);
+    const call = config.client.unary(method, request, config.timeoutMs, null, callbacks);
+    if (this.#state === 'calling') this.#call = call;
+  }
+
+  #descriptors(route: Route, head: RequestHead, atEnd: boolean): RateLimitDescriptor[] {
+    const found: RateLimitDescriptor[] = [];
+    if (this.#config.rules !== null) {
+      this.#collect(this.#config.rules, route, head, atEnd, found);
+      return found;
+    }
+    const perRoute = this.#callbacks.routeConfig() as RateLimitRouteConfig | null;
+    if (perRoute !== null && perRoute.rules !== null) {
+      this.#collect(perRoute.rules, route, head, atEnd, found);
+      return found;
+    }
+    const entry = route.entry!;
+    this.#collect(entry.rateLimits, route, head, atEnd, found);
+    const option = entry.includeVirtualHostRateLimits ? 'include' : (perRoute?.virtualHostLimits ?? 'override');
+    if (option === 'include' || (option === 'override' && entry.rateLimits.length === 0)) {
+      this.#collect(route.virtualHost.rateLimits, route, head, atEnd, found);
+    }
+    return found;
+  }
+
+  #collect(
+    rules: readonly RateLimitRule[],
+    route: Route,
+    head: RequestHead,
+    atEnd: boolean,
+    into: RateLimitDescriptor[],
+  ): void {
+    const { stage, runtime } = this.#config;
+    for (const rule of rules) {
+      if (rule.stage !== stage || rule.applyOnStreamDone !== atEnd) continue;
+      if (rule.disableKey !== '' && !runtime.enabled(`ratelimit.${rule.disableKey}.http_filter_enabled`, 100, 100, 0)) {
+        continue;
+      }
+      const descriptor = rule.descriptor(head, this.#callbacks.streamInfo, route.entry);
+      if (descriptor !== null) into.push(descriptor);
+    }
+  }
+
+  #onAnswer(answer: RateLimitAnswer): void {
+    const config = this.#config;
+    const { streamInfo } = this.#callbacks;
+    const cluster = this.#cluster!;
+    const stats = config.statsOf(cluster.stats.scope);
+    this.#state = 'complete';
+    this.#call = null;
+    this.#responseHeaders = answer.responseHeaders;
+    if (answer.metadata !== null) streamInfo.setDynamicMetadata(metadataNamespace, answer.metadata);
+    const over = answer.code === overLimit;
+    if (over) {
+      stats.overLimit.inc();
+      cluster.stats.chargeResponse(config.limitedStatus, true, false, '');
+      if (config.tellRateLimited) answer.responseHeaders.push('x-envoy-ratelimited', 'true');
+    } else {
+      stats.ok.inc();
+    }
+    if (config.xRateLimitHeaders) answer.responseHeaders.push(...xRateLimitHeaders(answer.statuses));
+    if (over && config.enforced) {
+      this.#state = 'responded';
+      streamInfo.setFlag(ResponseFlag.RateLimited);
+      this.#callbacks.sendLocalReply(config.limitedStatus, answer.body ?? noBody, 'request_rate_limited', {
+        grpcStatus: config.grpcStatus,
+        modifyHeaders: (head) => {
+          this.#addResponseHeaders(head, true);
+          config.headersToAdd?.apply(head, new HeadFormatContext(this.#head!, head, streamInfo));
+        },
+      });
+      return;
+    }
+    this.#goOn(answer.requestHeaders);
+  }
+
+  #onError(): void {
+    const config = this.#config;
+    const stats = config.statsOf(this.#cluster!.stats.scope);
+    this.#state = 'complete';
+    this.#call = null;
+    stats.error.inc();
+    if (!config.deniesOnFailure) {
+      stats.failureModeAllowed.inc();
+      this.#goOn([]);
+      return;
+    }
+    this.#state = 'responded';
+    this.#callbacks.streamInfo.setFlag(ResponseFlag.RateLimitServiceError);
+    this.#callbacks.sendLocalReply(config.errorStatus, noBody, 'rate_limiter_error');
+  }
+
+  #goOn(requestHeaders: readonly string[]): void {
+    for (let i = 0; i < requestHeaders.length; i += 2) {
+      this.#head!.headers.add(requestHeaders[i]!, requestHeaders[i + 1]!);
+    }
+    if (!this.#initiating) this.#callbacks.continueDecoding();
+  }
+
+  #addResponseHeaders(head: ResponseHead, localReply: boolean): void {
+    const added = this.#responseHeaders;
+    if (added === null) return;
+    this.#responseHeaders = null;
+    const { headers } = head;
+    for (let i = 0; i < added.length; i += 2) {
+      // The service knows better than the local reply what its body is.
+      if (localReply && added[i] === 'content-type') headers.set('content-type', added[i + 1]!);
+      else headers.add(added[i]!, added[i + 1]!);
+    }
+  }
+
+  /** Rules with `apply_on_stream_done` are told to the service now; nobody waits for the answer. */
+  #reportAtEnd(head: RequestHead): void {
+    const { route } = this.#callbacks;
+    if (route === null || route.entry === null) return;
+    const descriptors = this.#descriptors(route, head, true);
+    if (descriptors.length > 0) this.#ask(descriptors, deaf);
+  }
+}
+
+const deaf: GrpcUnaryCallbacks = { onSuccess(): void {}, onFailure(): void {} };
