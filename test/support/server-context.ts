@@ -87,6 +87,7 @@ export function createTestServerContext(overrides: Partial<ServerContext> = {}):
     node: { id: 'test', cluster: 'test', zone: '' },
     addInitTarget: (target: InitTarget) => void initTargets.push(target),
     accessLogger: (): AccessLogger => ({ log: (context: FormatterContext) => void logged.push(context) }),
+    accessLogFilter: () => () => true,
     readDataSource(config: Message, diagnostics: Diagnostics): Uint8Array | null {
       const { specifier } = config as unknown as DataSourceShape;
       if (specifier.case === 'inlineString') return Buffer.from(specifier.value as string);

@@ -1,0 +1,5 @@
+import type { NetworkFilterExtension } from '#gateway/api/extension.ts';
+import { tcpProxyExtension } from './tcp-proxy/index.ts';
+
+/** Every network filter there is. */
+export const networkFilterExtensions: readonly NetworkFilterExtension[] = [tcpProxyExtension];
