@@ -21,6 +21,8 @@ export interface NetworkFilter {
   onNewConnection(): NetworkFilterStatus;
   /** `chunk` never changes afterwards. `endStream`: the peer half-closed; the chunk may be empty. */
   onData(chunk: Uint8Array, endStream: boolean): NetworkFilterStatus;
+  /** The server is going away: end the connection as soon as its work is done. Without it the connection just goes on. */
+  onServerDrain?(): void;
 }
 
 /** Makes one filter a connection, from configuration parsed once. */

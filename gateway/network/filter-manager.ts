@@ -85,6 +85,11 @@ export class NetworkFilterManager implements ConnectionSink {
     this.#run(0, noOctets, true);
   }
 
+  /** Passes on that the server is going away. */
+  onServerDrain(): void {
+    for (const { filter } of this.#slots) filter.onServerDrain?.();
+  }
+
   /** Filter `index` lets go what it held. */
   continueFrom(index: number): void {
     if (this.#connection.state === 'closed') return;

@@ -3,6 +3,7 @@ import type { AdminAppOptions } from '#gateway/admin/app.ts';
 import type { Diagnostics } from '#gateway/config/diagnostics.ts';
 import type { Loaded } from '#gateway/config/load/load-message.ts';
 import { compileStringMatcher, type StringPredicate } from '#gateway/config/matcher/string-matcher.ts';
+import { ListenerManager } from '#gateway/listener/listener-manager.ts';
 import type { Clock } from '#gateway/runtime/clock.ts';
 import { systemClock } from '#gateway/runtime/clock.ts';
 import { createSystemRandom } from '#gateway/runtime/random.ts';
@@ -14,7 +15,8 @@ import { Clusters } from '#gateway/upstream/cluster-manager.ts';
 import { systemResolver } from '#gateway/upstream/discovery/system-resolver.ts';
 import { clientCodecs } from '#gateway/upstream/pool/codec-factory.ts';
 import type { Admin, Bootstrap } from '#proto-types/envoy/config/bootstrap/v3/bootstrap_pb.ts';
-import { createClients, createListeners, createSecrets } from './create-parts.ts';
+import { BootstrapListeners } from './bootstrap-listeners.ts';
+import { createClients, createSecrets } from './create-parts.ts';
 import { DrainManager } from './drain-manager.ts';
 import { createExtensionRegistry } from './extension-registry.ts';
 import { GatewayContext } from './gateway-context.ts';
@@ -109,7 +111,9 @@ export function buildServer(
   context.complete({ clusters, ...createClients(context), secrets: createSecrets(context, bootstrap) });
   const resources = diagnostics.at('static_resources');
   clusters.addStatic(bootstrap.staticResources?.clusters ?? [], resources.at('clusters'));
-  const listeners = createListeners(context);
+  const loadedMs = clock.wallMs();
+  const manager = new ListenerManager(context, { drainTimeMs: options.drainTimeMs });
+  const listeners = new BootstrapListeners(manager, loadedMs);
   listeners.addStatic(bootstrap.staticResources?.listeners ?? [], resources.at('listeners'));
   return {
     options,
@@ -127,7 +131,7 @@ export function buildServer(
     clusters,
     listeners,
     admin: compileAdmin(bootstrap.admin, context, diagnostics.at('admin')),
-    loadedMs: clock.wallMs(),
+    loadedMs,
   };
 }
 

@@ -4,7 +4,6 @@ import type { SecretManager, ServerContext } from '#gateway/api/context.ts';
 import type { Diagnostics } from '#gateway/config/diagnostics.ts';
 import type { Bootstrap } from '#proto-types/envoy/config/bootstrap/v3/bootstrap_pb.ts';
 import type { LateParts } from './gateway-context.ts';
-import type { ServerListeners } from './server-listeners.ts';
 
 export function createClients(_server: ServerContext): Pick<LateParts, 'httpClient' | 'grpcClient'> {
   return {
@@ -24,18 +23,5 @@ export function createSecrets(_server: ServerContext, _bootstrap: Bootstrap): Se
   return {
     tlsCertificate: () => ({ name: '', current: null, version: 0, subscribe() {}, unsubscribe() {} }),
     validationContext: () => ({ name: '', current: null, version: 0, subscribe() {}, unsubscribe() {} }),
-  };
-}
-
-export function createListeners(_server: ServerContext): ServerListeners {
-  return {
-    addStatic() {},
-    start: () => Promise.resolve(),
-    stopAccepting() {},
-    activeConnections: 0,
-    drainConnections() {},
-    closeConnections() {},
-    listenerViews: () => [],
-    configDump: () => [],
   };
 }

@@ -5,6 +5,8 @@ import type {
   NetworkFilterExtension,
 } from '#gateway/api/extension.ts';
 import { routerExtension } from '#gateway/extensions/http/router/router-extension.ts';
+import { listenerFilterExtensions } from '#gateway/extensions/listener/index.ts';
+import { networkFilterExtensions } from '#gateway/extensions/network/index.ts';
 
 function byType<T extends { readonly configType: string }>(list: readonly T[]): ReadonlyMap<string, T> {
   const map = new Map<string, T>();
@@ -19,7 +21,7 @@ function byType<T extends { readonly configType: string }>(list: readonly T[]): 
 export function createExtensionRegistry(): ExtensionRegistry {
   return {
     http: byType<HttpFilterExtension>([routerExtension]),
-    network: byType<NetworkFilterExtension>([]),
-    listener: byType<ListenerFilterExtension>([]),
+    network: byType<NetworkFilterExtension>(networkFilterExtensions),
+    listener: byType<ListenerFilterExtension>(listenerFilterExtensions),
   };
 }
