@@ -20,6 +20,7 @@ export class ActiveConnection implements ConnectionCallbacks, StreamInfoSource {
   readonly #clock: Clock;
   readonly #startMs: number;
   #connection: SocketConnection | null = null;
+  #filters: NetworkFilterManager | null = null;
   #streamInfo: StreamInfo | null = null;
   #done = false;
 
@@ -49,7 +50,8 @@ export class ActiveConnection implements ConnectionCallbacks, StreamInfoSource {
       connection.close('flush');
       return;
     }
-    new NetworkFilterManager(connection, chain.filters, this).start();
+    this.#filters = new NetworkFilterManager(connection, chain.filters, this);
+    this.#filters.start();
   }
 
   /** The connection ended before its transport was ready. */
@@ -58,6 +60,11 @@ export class ActiveConnection implements ConnectionCallbacks, StreamInfoSource {
       this.streamInfo.setFlag(ResponseFlag.DownstreamProtocolError);
     }
     this.#finish();
+  }
+
+  /** Asks the filters to end it when its work is done. */
+  drain(): void {
+    this.#filters?.onServerDrain();
   }
 
   /** Ends it: flush, then closed. */

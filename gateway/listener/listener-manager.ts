@@ -104,6 +104,11 @@ export class ListenerManager {
     }
   }
 
+  /** Asks every connection to end when its work is done: shutdown. */
+  drainConnections(): void {
+    for (const listener of this.#listeners.values()) listener.drainConnections();
+  }
+
   /** Ends every connection. */
   closeConnections(): void {
     for (const listener of this.#listeners.values()) listener.closeConnections();

@@ -114,6 +114,12 @@ export class Listener implements PendingOwner, ConnectionOwner {
     for (const active of [...this.#active]) if (config === null || active.config === config) active.close();
   }
 
+  /** Asks every connection to end when its work is done; handshakes in progress end at once. */
+  drainConnections(): void {
+    for (const pending of [...this.#pending]) pending.abort();
+    for (const active of [...this.#active]) active.drain();
+  }
+
   /** @see PendingOwner */
   chooseChain(config: ListenerConfig, info: ConnectionInfo): FilterChain | null {
     if (config.onlyChain !== null) return config.onlyChain;
