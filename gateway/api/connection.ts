@@ -86,6 +86,8 @@ export interface Connection extends CodecConnection {
   removeCallbacks(callbacks: ConnectionCallbacks): void;
   /** High watermark in octets (per_connection_buffer_limit_bytes); the low one is half. 0: none. */
   setBufferLimit(octets: number): void;
+  /** What `setBufferLimit` set; 0: none. */
+  readonly bufferLimit: number;
   /** How long `flush_and_delay` waits for the peer, milliseconds. 0: closes at once after the flush. */
   setDelayedCloseTimeout(timeoutMs: number): void;
   close(kind: CloseKind, details?: string): void;

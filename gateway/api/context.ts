@@ -5,7 +5,7 @@ import type { Clock } from '#gateway/runtime/clock.ts';
 import type { Random } from '#gateway/runtime/random.ts';
 import type { Timers } from '#gateway/runtime/timers.ts';
 import type { Scope } from '#gateway/stats/stats.ts';
-import type { AccessLogger, LogFiles } from './access-log.ts';
+import type { AccessLogger, FormatterContext, LogFiles } from './access-log.ts';
 import type { GrpcAsyncClient, HttpAsyncClient } from './async-client.ts';
 import type { ExtensionRegistry } from './extension.ts';
 import type { SecretSource, TlsCertificateSecret, ValidationSecret } from './secrets.ts';
@@ -64,6 +64,8 @@ export interface ServerContext {
   addInitTarget(target: InitTarget): void;
   /** Builds an access logger from an envoy.config.accesslog.v3.AccessLog message. */
   accessLogger(config: Message, diagnostics: Diagnostics): AccessLogger;
+  /** Compiles an envoy.config.accesslog.v3.AccessLogFilter message; the connection manager's local_reply_config uses them. */
+  accessLogFilter(config: Message, diagnostics: Diagnostics): (context: FormatterContext) => boolean;
   /** Reads a config.core.v3.DataSource message: inline, file or environment variable. */
   readDataSource(config: Message, diagnostics: Diagnostics): Uint8Array | null;
 }

@@ -91,6 +91,10 @@ export class SocketConnection implements Connection {
     this.#bufferLimit = octets;
   }
 
+  get bufferLimit(): number {
+    return this.#bufferLimit;
+  }
+
   setDelayedCloseTimeout(timeoutMs: number): void {
     this.#delayedCloseMs = timeoutMs;
   }

@@ -1,7 +1,7 @@
 import type { JsonValue } from '#gateway/api/stream-info.ts';
 import { ConfigError } from '#gateway/config/diagnostics.ts';
-import { durationMs } from '#gateway/config/duration-ms.ts';
 import { readFraction } from '#gateway/config/fraction.ts';
+import { durationMs } from '#gateway/proto/duration-ms.ts';
 import type { Metadata } from '#proto-types/envoy/config/core/v3/base_pb.ts';
 import type { RouteAction } from '#proto-types/envoy/config/route/v3/route_components_pb.ts';
 import { atPath, type RouteScope } from './compile-context.ts';

@@ -1,7 +1,7 @@
 import type { RetryPolicy } from '#gateway/api/route.ts';
 import { ConfigError } from '#gateway/config/diagnostics.ts';
-import { durationMs } from '#gateway/proto/duration-ms.ts';
 import { compileHeaderMatchers } from '#gateway/config/matcher/header-matcher.ts';
+import { durationMs } from '#gateway/proto/duration-ms.ts';
 import { typeNameOf } from '#gateway/proto/registry.ts';
 import { parseRetryPolicyOn } from '#gateway/upstream/retry-on.ts';
 import type { RetryPolicy as RetryPolicyMessage } from '#proto-types/envoy/config/route/v3/route_components_pb.ts';

@@ -4,7 +4,7 @@ import type {
   ListenerFilterExtension,
   NetworkFilterExtension,
 } from '#gateway/api/extension.ts';
-import { routerExtension } from '#gateway/extensions/http/router/router-extension.ts';
+import { httpFilterExtensions } from '#gateway/extensions/http/index.ts';
 import { listenerFilterExtensions } from '#gateway/extensions/listener/index.ts';
 import { networkFilterExtensions } from '#gateway/extensions/network/index.ts';
 
@@ -20,7 +20,7 @@ function byType<T extends { readonly configType: string }>(list: readonly T[]): 
 /** Puts the explicit lists of all extensions together. */
 export function createExtensionRegistry(): ExtensionRegistry {
   return {
-    http: byType<HttpFilterExtension>([routerExtension]),
+    http: byType<HttpFilterExtension>(httpFilterExtensions),
     network: byType<NetworkFilterExtension>(networkFilterExtensions),
     listener: byType<ListenerFilterExtension>(listenerFilterExtensions),
   };

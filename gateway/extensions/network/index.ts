@@ -1,5 +1,9 @@
 import type { NetworkFilterExtension } from '#gateway/api/extension.ts';
+import { httpConnectionManagerExtension } from './http-connection-manager/http-connection-manager-extension.ts';
 import { tcpProxyExtension } from './tcp-proxy/index.ts';
 
 /** Every network filter there is. */
-export const networkFilterExtensions: readonly NetworkFilterExtension[] = [tcpProxyExtension];
+export const networkFilterExtensions: readonly NetworkFilterExtension[] = [
+  httpConnectionManagerExtension,
+  tcpProxyExtension,
+];
