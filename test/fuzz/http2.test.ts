@@ -16,6 +16,7 @@ import {
   prefaceBytes,
   settings,
   WireReader,
+  windowUpdate,
 } from '#test/support/h2-frames.ts';
 import { ClientRecorder, ResponseRecorder, ServerRecorder, TestConnection } from '#test/support/h2-recorder.ts';
 
@@ -41,15 +42,37 @@ const pseudo = [
   'X',
 ];
 
-/** A frame that is legal more often than not, with small identifiers so that streams meet again. */
+const legalSettings = [
+  [1, 0],
+  [1, 100],
+  [1, 4096],
+  [2, 0],
+  [3, 5],
+  [4, 1],
+  [4, 100],
+  [4, 65_535],
+  [5, 16_384],
+  [5, 20_000],
+  [8, 1],
+  [77, 3],
+] as const;
+
+/** A frame that is legal most of the time, with few identifiers so that streams meet again. */
 function randomFrame(uint32: () => number, next: { streamId: number }): Uint8Array {
   const pick = <T>(values: readonly T[]): T => values[uint32() % values.length]!;
-  const streamId = uint32() % 4 === 0 ? uint32() % 20 : Math.max(1, next.streamId - 2 * (uint32() % 4));
+  const rarely = (): boolean => uint32() % 64 === 0;
+  const streamId = rarely() ? uint32() % 20 : Math.max(1, next.streamId - 2 * (uint32() % 4));
   const open = (): number => {
     next.streamId += 2;
     return next.streamId;
   };
-  switch (uint32() % 16) {
+  if (next.streamId < 1) return headers(open(), false, ...postFields);
+  if (rarely()) {
+    const junk = Buffer.alloc(uint32() % 20);
+    for (let i = 0; i < junk.length; i++) junk[i] = uint32();
+    return frame(uint32() % 12, uint32() & 0xff, streamId, junk);
+  }
+  switch (uint32() % 14) {
     case 0:
     case 1:
     case 2:
@@ -67,37 +90,32 @@ function randomFrame(uint32: () => number, next: { streamId: number }): Uint8Arr
     }
     case 4: {
       const bytes = block(...getFields, 'c', 'd'.repeat(uint32() % 100));
-      const cut = uint32() % bytes.length;
+      const cut = 1 + (uint32() % (bytes.length - 1));
       const id = open();
       return Buffer.concat([frame(1, uint32() % 2, id, bytes.subarray(0, cut)), frame(9, 4, id, bytes.subarray(cut))]);
     }
-    case 5:
-      return headers(streamId, true, 'trailer', 'v');
+    case 5: {
+      const id = open();
+      return Buffer.concat([headers(id, false, ...postFields), headers(id, !rarely(), 'trailer', 'v')]);
+    }
     case 6:
     case 7:
     case 8: {
       const padded = uint32() % 4 === 0;
-      const payload = Buffer.alloc((padded ? 1 : 0) + (uint32() % 300));
-      if (padded && payload.length > 1) payload[0] = uint32() % payload.length;
+      const payload = Buffer.alloc(1 + (uint32() % 300));
+      if (padded && !rarely()) payload[0] = uint32() % payload.length;
       return frame(0, (padded ? 8 : 0) | (uint32() % 2), streamId, payload);
     }
     case 9:
       return frame(3, 0, streamId, Buffer.from([0, 0, 0, uint32() % 14]));
     case 10:
-      return settings(1 + (uint32() % 8), pick([0, 1, 100, 4096, 16_384, 65_535, 1 << 20]));
+      return rarely() ? settings(1 + (uint32() % 8), uint32()) : settings(...pick(legalSettings));
     case 11:
       return frame(6, uint32() % 2, 0, Buffer.alloc(8));
     case 12:
-      return frame(8, 0, uint32() % 2 === 0 ? 0 : streamId, Buffer.from([0, 0, uint32() & 0xff, uint32() & 0xff]));
-    case 13:
-      return frame(2, 0, streamId, Buffer.from([0, 0, 0, uint32() % 8, 1]));
-    case 14:
-      return frame(7, 0, 0, Buffer.alloc(8));
-    default: {
-      const junk = Buffer.alloc(uint32() % 20);
-      for (let i = 0; i < junk.length; i++) junk[i] = uint32();
-      return frame(uint32() % 12, uint32() & 0xff, streamId, junk);
-    }
+      return frame(8, 0, uint32() % 2 === 0 ? 0 : streamId, Buffer.from([0, 0, uint32() & 0xff, 1 + (uint32() % 255)]));
+    default:
+      return pick([frame(2, 0, streamId, Buffer.from([0, 0, 0, uint32() % 8, 1])), frame(7, 0, 0, Buffer.alloc(8))]);
   }
 }
 
@@ -107,7 +125,7 @@ function input(seed: number): Buffer {
   const frames: Uint8Array[] = [];
   for (let i = 0; i < 40; i++) frames.push(randomFrame(uint32, next));
   const bytes = Buffer.concat(frames);
-  for (let i = uint32() % 3; i > 0 && uint32() % 2 === 0; i--) bytes[uint32() % bytes.length] = uint32();
+  if (uint32() % 4 === 0) bytes[uint32() % bytes.length] = uint32();
   return bytes;
 }
 
@@ -177,7 +195,9 @@ test('fuzz HTTP/2 client: the same whatever way the octets are cut, and every st
         frames.push(headers(id, uint32() % 2 === 0, ':status', ['200', '103', '304', 'x'][uint32() % 4]!));
       else if (kind === 1) frames.push(frame(0, uint32() % 2, id, Buffer.alloc(uint32() % 50)));
       else if (kind === 2) frames.push(headers(id, true, 'grpc-status', '0'));
-      else frames.push(randomFrame(uint32, next));
+      else if (kind === 3) frames.push(windowUpdate(uint32() % 2 === 0 ? 0 : id, 1 + (uint32() % 1000)));
+      else if (kind === 4 && uint32() % 16 === 0) frames.push(randomFrame(uint32, next));
+      else if (kind === 5) frames.push(settings(...legalSettings[uint32() % 8]!));
     }
     const bytes = Buffer.concat(frames);
     const whole = runClient(bytes, 1 << 20);

@@ -65,6 +65,7 @@ class EchoStream implements RequestDecoder {
 }
 
 function serve(socket: Socket, options: Http2Options): void {
+  socket.setNoDelay(true);
   let scheduled = false;
   const flush = (): void => {
     scheduled = false;

@@ -115,6 +115,13 @@ export abstract class SendSide {
     return true;
   }
 
+  /** Lifts all back-pressure from the sink: the stream is complete, nothing waits any more. */
+  protected endBackPressure(): void {
+    if (this.#above === 0) return;
+    this.#above = 0;
+    this.onBelowLowWatermark();
+  }
+
   /** Forgets what waits: the stream ended early. */
   protected dropPending(): void {
     if (this.#queue !== null) this.#queue.clear();

@@ -175,6 +175,7 @@ export abstract class Http2Stream extends SendSide {
       this.owner.releaseConnectionWindow(this.#heldCredit);
       this.#heldCredit = 0;
     }
+    if (complete) this.endBackPressure();
     this.onClosed(complete);
   }
 

@@ -56,6 +56,7 @@ class SocketClient {
 
   constructor(port: number) {
     this.socket = connect(port, '127.0.0.1');
+    this.socket.setNoDelay(true);
     this.#output = new OutputBuffer({ onOutputPending: () => setImmediate(() => this.#flush()) });
     const connection = { output: this.#output, readDisable() {} };
     const owner = { onStreamClosed() {}, onMaxConcurrentStreams() {}, onGoAway() {}, onPingAck() {} };
