@@ -40,6 +40,12 @@ export const httpConnectionManager: SupportArea = supportArea({
       'strip_any_host_port',
       'strip_trailing_host_dot',
       'stream_error_on_invalid_http_message',
+      'append_x_forwarded_port',
+      'proxy_100_continue',
+      'forward_client_cert_details',
+      'set_current_client_cert_details',
+      'original_ip_detection_extensions',
+      'early_header_mutation_extensions',
     ],
     values: { codec_type: ['AUTO', 'HTTP1', 'HTTP2'] },
   },
@@ -47,7 +53,7 @@ export const httpConnectionManager: SupportArea = supportArea({
     implemented: ['unix_sockets', 'cidr_ranges'],
   },
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig': {
-    implemented: ['upgrade_type', 'enabled'],
+    implemented: ['upgrade_type', 'filters', 'enabled'],
   },
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter': {
     implemented: ['name', 'typed_config', 'is_optional', 'disabled'],
@@ -63,6 +69,13 @@ export const httpConnectionManager: SupportArea = supportArea({
     implemented: ['pack_trace_reason'],
     noEffect: { use_request_id_for_trace_sampling: 'there is no tracing to sample' },
   },
+  'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails': {
+    implemented: ['subject', 'cert', 'chain', 'dns', 'uri'],
+  },
+  'envoy.extensions.http.original_ip_detection.xff.v3.XffConfig': { implemented: 'all' },
+  'envoy.extensions.http.original_ip_detection.xff.v3.XffTrustedCidrs': { implemented: 'all' },
+  'envoy.extensions.http.original_ip_detection.custom_header.v3.CustomHeaderConfig': { implemented: 'all' },
+  'envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation': { implemented: ['mutations'] },
   'envoy.config.core.v3.HttpProtocolOptions': {
     implemented: [
       'idle_timeout',
@@ -74,9 +87,21 @@ export const httpConnectionManager: SupportArea = supportArea({
     ],
   },
   'envoy.config.core.v3.Http1ProtocolOptions': {
-    implemented: ['allow_absolute_url', 'accept_http_10', 'default_host_for_http_10', 'enable_trailers'],
+    implemented: [
+      'allow_absolute_url',
+      'accept_http_10',
+      'default_host_for_http_10',
+      'header_key_format',
+      'enable_trailers',
+      'allow_chunked_length',
+      'send_fully_qualified_url',
+      'allow_custom_methods',
+      'ignore_http_11_upgrade',
+    ],
     noEffect: { use_balsa_parser: 'there is one HTTP/1 parser' },
   },
+  'envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat': { implemented: ['proper_case_words'] },
+  'envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat.ProperCaseWords': { implemented: 'all' },
   'envoy.config.core.v3.Http2ProtocolOptions': {
     implemented: [
       'hpack_table_size',
@@ -88,14 +113,18 @@ export const httpConnectionManager: SupportArea = supportArea({
       'max_consecutive_inbound_frames_with_empty_payload',
       'max_inbound_priority_frames_per_stream',
       'max_inbound_window_update_frames_per_data_frame_sent',
+      'allow_connect',
+      'stream_error_on_invalid_http_messaging',
       'override_stream_error_on_invalid_http_message',
       'connection_keepalive',
+      'stream_reset_burst',
+      'stream_reset_rate',
     ],
     noEffect: {
       use_oghttp2_codec: 'there is one HTTP/2 codec',
       enable_huffman_encoding: 'how a header is packed on the wire changes no answer',
     },
   },
-  'envoy.config.core.v3.KeepaliveSettings': { implemented: ['interval', 'timeout'] },
+  'envoy.config.core.v3.KeepaliveSettings': { implemented: ['interval', 'timeout', 'interval_jitter'] },
   'envoy.config.core.v3.SchemeHeaderTransformation': { implemented: ['scheme_to_overwrite'] },
 });

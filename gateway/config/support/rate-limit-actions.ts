@@ -2,7 +2,9 @@ import { type SupportArea, supportArea } from './support-area.ts';
 
 /** The rate limit actions of routes and virtual hosts. */
 export const rateLimitActions: SupportArea = supportArea({
-  'envoy.config.route.v3.RateLimit': { implemented: ['stage', 'disable_key', 'actions', 'limit'] },
+  'envoy.config.route.v3.RateLimit': {
+    implemented: ['stage', 'disable_key', 'actions', 'limit', 'hits_addend', 'apply_on_stream_done'],
+  },
   'envoy.config.route.v3.RateLimit.Action': {
     implemented: [
       'source_cluster',
@@ -24,15 +26,13 @@ export const rateLimitActions: SupportArea = supportArea({
   'envoy.config.route.v3.RateLimit.Action.QueryParameters': { implemented: 'all' },
   'envoy.config.route.v3.RateLimit.Action.RemoteAddress': { implemented: 'all' },
   'envoy.config.route.v3.RateLimit.Action.MaskedRemoteAddress': { implemented: 'all' },
-  'envoy.config.route.v3.RateLimit.Action.GenericKey': { implemented: ['descriptor_value', 'descriptor_key'] },
-  'envoy.config.route.v3.RateLimit.Action.HeaderValueMatch': {
-    implemented: ['descriptor_value', 'descriptor_key', 'expect_match', 'headers'],
-  },
+  'envoy.config.route.v3.RateLimit.Action.GenericKey': { implemented: 'all' },
+  'envoy.config.route.v3.RateLimit.Action.HeaderValueMatch': { implemented: 'all' },
   'envoy.config.route.v3.RateLimit.Action.DynamicMetaData': { implemented: 'all' },
   'envoy.config.route.v3.RateLimit.Action.MetaData': { implemented: 'all' },
-  'envoy.config.route.v3.RateLimit.Action.QueryParameterValueMatch': {
-    implemented: ['descriptor_value', 'descriptor_key', 'expect_match', 'query_parameters'],
-  },
-  'envoy.config.route.v3.RateLimit.Override': { implemented: ['dynamic_metadata'] },
+  'envoy.config.route.v3.RateLimit.Action.QueryParameterValueMatch': { implemented: 'all' },
+  'envoy.config.route.v3.RateLimit.Override': { implemented: ['dynamic_metadata', 'rate_limit'] },
+  'envoy.config.route.v3.RateLimit.Override.RateLimitOverride': { implemented: 'all' },
+  'envoy.config.route.v3.RateLimit.HitsAddend': { implemented: ['number', 'format'] },
   'envoy.config.route.v3.RateLimit.Override.DynamicMetadata': { implemented: ['metadata_key'] },
 });
