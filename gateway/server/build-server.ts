@@ -16,7 +16,6 @@ import { systemResolver } from '#gateway/upstream/discovery/system-resolver.ts';
 import { clientCodecs } from '#gateway/upstream/pool/codec-factory.ts';
 import type { Admin, Bootstrap } from '#proto-types/envoy/config/bootstrap/v3/bootstrap_pb.ts';
 import { BootstrapListeners } from './bootstrap-listeners.ts';
-import { createClients, createSecrets } from './create-parts.ts';
 import { DrainManager } from './drain-manager.ts';
 import { createExtensionRegistry } from './extension-registry.ts';
 import { GatewayContext } from './gateway-context.ts';
@@ -24,10 +23,12 @@ import { InitManager } from './init-manager.ts';
 import { ServerLogFiles } from './log-files.ts';
 import { createLogs } from './log-output.ts';
 import type { ServerOptions } from './options.ts';
+import { createClients } from './own-clients.ts';
 import type { ServerRuntime } from './runtime-flags.ts';
 import { createRuntime } from './runtime-layers.ts';
 import type { ServerListeners } from './server-listeners.ts';
 import { ServerStats } from './server-stats.ts';
+import { BootstrapSecrets } from './static-secrets.ts';
 import { compileStatsConfig, type StatsSettings } from './stats-config.ts';
 
 /** Everything of a server, built from its configuration and not started. */
@@ -108,8 +109,10 @@ export function buildServer(
     createEds: null,
     addInitTarget: (target) => init.add(target),
   });
-  context.complete({ clusters, ...createClients(context), secrets: createSecrets(context, bootstrap) });
   const resources = diagnostics.at('static_resources');
+  const staticSecrets = bootstrap.staticResources?.secrets ?? [];
+  const secrets = new BootstrapSecrets(context, staticSecrets, null, resources.at('secrets'));
+  context.complete({ clusters, ...createClients(context, clusters), secrets });
   clusters.addStatic(bootstrap.staticResources?.clusters ?? [], resources.at('clusters'));
   const loadedMs = clock.wallMs();
   const manager = new ListenerManager(context, { drainTimeMs: options.drainTimeMs });
