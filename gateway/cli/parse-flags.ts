@@ -15,7 +15,7 @@ export interface ParsedFlags {
   readonly notes: readonly string[];
 }
 
-/** Reads flags as the envoy binary does (`-c FILE`, `--flag value`); `--flag=value` too. Never throws. */
+/** Reads flags as the envoy binary does (`-c FILE`, `--flag value`); `--flag=value` too. Of one given twice the last counts. Never throws. */
 export function parseFlags(argv: readonly string[], specs: readonly FlagSpec[] = flagSpecs): ParsedFlags {
   const values = new Map<string, string | true>();
   const lists = new Map<string, string[]>();
@@ -55,7 +55,6 @@ export function parseFlags(argv: readonly string[], specs: readonly FlagSpec[] =
     if (spec.effect.kind === 'refused') problems.push(`${shown} is not supported: ${spec.effect.reason}`);
     if (spec.effect.kind === 'no effect') notes.push(`${shown} has no effect: ${spec.effect.reason}`);
     if (spec.repeated) lists.set(spec.name, [...(lists.get(spec.name) ?? []), String(value)]);
-    else if (values.has(spec.name)) problems.push(`${shown} is given twice`);
     else values.set(spec.name, value);
   }
   return { values, lists, rest, problems, notes };
