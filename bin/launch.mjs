@@ -10,7 +10,8 @@ import { spawn } from 'node:child_process';
 import { realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { findBinary, runArguments } from './runtimes.mjs.mts';
+// biome-ignore lint/correctness/useImportExtensions: a JavaScript module with its types beside it
+import { findBinary, runArguments } from './runtimes.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const names = ['bun', 'deno', 'node'];
