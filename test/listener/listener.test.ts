@@ -131,7 +131,7 @@ describe('listener', () => {
   it('chooses chains by SNI through a ClientHello in single octets; plain text on the same port goes elsewhere', async () => {
     const server = listenerTestContext();
     const echoes = await Promise.all([namedEcho('1'), namedEcho('2'), namedEcho('plain'), namedEcho('other')]);
-    ['c1', 'c2', 'plain', 'other'].forEach((name, i) => addTestCluster(server, name, echoes[i]!.port));
+    for (const [i, name] of ['c1', 'c2', 'plain', 'other'].entries()) addTestCluster(server, name, echoes[i]!.port);
     const manager = await startListeners(server, {
       name: 'l',
       stat_prefix: 'l',

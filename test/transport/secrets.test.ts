@@ -1,0 +1,261 @@
+import assert from 'node:assert/strict';
+import { Buffer } from 'node:buffer';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import type { JsonObject } from '@bufbuild/protobuf';
+import { fromJson } from '@bufbuild/protobuf';
+import * as grpc from '@grpc/grpc-js';
+import type { GrpcAsyncClient, GrpcStreamCallbacks } from '#gateway/api/async-client.ts';
+import type { SecretSource, TlsCertificateSecret } from '#gateway/api/secrets.ts';
+import { Diagnostics } from '#gateway/config/diagnostics.ts';
+import {
+  createMessage,
+  decodeMessage,
+  encodeMessage,
+  messageSchema,
+  packAny,
+  protoRegistry,
+} from '#gateway/proto/registry.ts';
+import { Secrets } from '#gateway/transport/secrets/secrets.ts';
+import type { SdsSecretConfig, Secret } from '#proto-types/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
+import type { DiscoveryRequest, DiscoveryResponse } from '#proto-types/envoy/service/discovery/v3/discovery_pb.ts';
+import { createCertificate, type TestCertificate } from '#test/support/certificates.ts';
+import { createTestServerContext, type TestServerContext } from '#test/support/server-context.ts';
+
+const one = await createCertificate({ name: 'one', sans: ['dns:one.test'] });
+const two = await createCertificate({ name: 'two', sans: ['dns:two.test'] });
+
+function config(json: JsonObject): SdsSecretConfig {
+  const schema = messageSchema<SdsSecretConfig>('envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig');
+  return fromJson(schema, json, { registry: protoRegistry() });
+}
+
+function secretOf(name: string, certificate: string, privateKey: string): Secret {
+  const schema = messageSchema<Secret>('envoy.extensions.transport_sockets.tls.v3.Secret');
+  const json = {
+    name,
+    tls_certificate: {
+      certificate_chain: { inline_string: certificate },
+      private_key: { inline_string: privateKey },
+    },
+  };
+  return fromJson(schema, json, { registry: protoRegistry() });
+}
+
+function response(version: string, secret: Secret): Uint8Array {
+  return encodeMessage(
+    createMessage<DiscoveryResponse>('envoy.service.discovery.v3.DiscoveryResponse', {
+      versionInfo: version,
+      nonce: `n${version}`,
+      typeUrl: 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret',
+      resources: [packAny(secret)],
+    }),
+  );
+}
+
+const parseRequest = (bytes: Uint8Array): DiscoveryRequest =>
+  decodeMessage<DiscoveryRequest>('envoy.service.discovery.v3.DiscoveryRequest', bytes);
+
+function changes(source: SecretSource<unknown>, version: number): Promise<void> {
+  return new Promise((done) => {
+    const listener = {
+      onSecret(): void {
+        if (source.version < version) return;
+        source.unsubscribe(listener);
+        done();
+      },
+    };
+    source.subscribe(listener);
+    listener.onSecret();
+  });
+}
+
+function startTargets(server: TestServerContext): Promise<void[]> {
+  return Promise.all(server.initTargets.map((target) => new Promise<void>((done) => target.start(done))));
+}
+
+function certificate(json: JsonObject, server: TestServerContext): SecretSource<TlsCertificateSecret> {
+  const diagnostics = new Diagnostics();
+  const source = new Secrets(server, []).tlsCertificate(config(json), diagnostics);
+  diagnostics.throwIfFailed();
+  return source;
+}
+
+describe('file SDS', () => {
+  const yaml = (folder: string): string =>
+    [
+      'resources:',
+      '- "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret',
+      '  name: server_cert',
+      '  tls_certificate:',
+      `    certificate_chain: { filename: ${folder}/tls.crt }`,
+      `    private_key: { filename: ${folder}/tls.key }`,
+      '',
+    ].join('\n');
+  const write = (folder: string, identity: TestCertificate): void => {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'tls.crt'), identity.certificate);
+    writeFileSync(join(folder, 'tls.key'), identity.privateKey);
+  };
+
+  it('follows a swapped folder of files, as Kubernetes mounts them', async () => {
+    const base = mkdtempSync(join(tmpdir(), 'sluice-sds-'));
+    const mount = join(base, 'mount');
+    mkdirSync(mount);
+    write(join(mount, '..v1'), one);
+    symlinkSync('..v1', join(mount, '..data'));
+    symlinkSync('..data/tls.crt', join(mount, 'tls.crt'));
+    symlinkSync('..data/tls.key', join(mount, 'tls.key'));
+    writeFileSync(join(base, 'sds.yaml'), yaml(mount));
+    const server = createTestServerContext();
+    const path = { path_config_source: { path: join(base, 'sds.yaml') } };
+    const source = certificate({ name: 'server_cert', sds_config: path }, server);
+    assert.equal(source.current, null);
+    await startTargets(server);
+    assert.equal(source.current!.certificateChain, one.certificate);
+
+    write(join(mount, '..v2'), two);
+    symlinkSync('..v2', join(mount, '..data_tmp'));
+    renameSync(join(mount, '..data_tmp'), join(mount, '..data'));
+    await changes(source, 2);
+    assert.equal(source.current!.certificateChain, two.certificate);
+    assert.equal(server.stat('sds.server_cert.update_success'), 1);
+    for (const target of server.initTargets) (target as unknown as { close(): void }).close();
+    rmSync(base, { recursive: true });
+  });
+
+  it('keeps what is in force when the new file is wrong, then takes the right one', async () => {
+    const base = mkdtempSync(join(tmpdir(), 'sluice-sds-'));
+    write(join(base, 'a'), one);
+    write(join(base, 'b'), two);
+    writeFileSync(join(base, 'b', 'tls.key'), one.privateKey); // does not belong
+    const file = join(base, 'sds.yaml');
+    writeFileSync(file, yaml(join(base, 'a')));
+    const server = createTestServerContext();
+    const source = certificate({ name: 'server_cert', sds_config: { path_config_source: { path: file } } }, server);
+    await startTargets(server);
+    writeFileSync(`${file}.new`, yaml(join(base, 'b')));
+    renameSync(`${file}.new`, file);
+    while (server.stat('sds.server_cert.update_rejected') === 0) await new Promise((done) => setTimeout(done, 5));
+    assert.equal(source.current!.certificateChain, one.certificate);
+    assert.ok(server.lines.some((line) => line.includes('does not belong to the certificate')));
+    assert.ok(!server.lines.some((line) => line.includes('PRIVATE KEY')));
+    writeFileSync(join(base, 'b', 'tls.key'), two.privateKey);
+    writeFileSync(`${file}.new`, `${yaml(join(base, 'b'))}# again\n`);
+    renameSync(`${file}.new`, file);
+    await changes(source, 2);
+    assert.equal(source.current!.certificateChain, two.certificate);
+    for (const target of server.initTargets) (target as unknown as { close(): void }).close();
+    rmSync(base, { recursive: true });
+  });
+});
+
+describe('gRPC SDS', () => {
+  it('envoy_grpc: first value, ACK, NACK with the reason, a new stream after a failure', async () => {
+    const sent: DiscoveryRequest[] = [];
+    const streams: GrpcStreamCallbacks[] = [];
+    const methods: string[] = [];
+    const client = {
+      stream(method: string, _metadata: unknown, callbacks: GrpcStreamCallbacks) {
+        methods.push(method);
+        streams.push(callbacks);
+        return {
+          send: (bytes: Uint8Array) => void sent.push(parseRequest(bytes)),
+          endWrite: () => {},
+          reset: () => {},
+        };
+      },
+    } as unknown as GrpcAsyncClient;
+    const server = createTestServerContext({ grpcClient: () => client });
+    const api = { api_type: 'GRPC', grpc_services: [{ envoy_grpc: { cluster_name: 'sds' } }] };
+    const source = certificate({ name: 'c', sds_config: { api_config_source: api } }, server);
+    let ready = false;
+    server.initTargets[0]!.start(() => {
+      ready = true;
+    });
+    assert.equal(methods[0], '/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets');
+    assert.deepEqual(sent[0]!.resourceNames, ['c']);
+    assert.equal(sent[0]!.node!.id, 'test');
+    assert.equal(ready, false);
+    streams[0]!.onMessage(response('1', secretOf('c', one.certificate, one.privateKey)));
+    assert.equal(ready, true);
+    assert.equal(source.current!.certificateChain, one.certificate);
+    assert.equal(sent[1]!.versionInfo, '1');
+    assert.equal(sent[1]!.responseNonce, 'n1');
+    assert.equal(sent[1]!.errorDetail, undefined);
+
+    streams[0]!.onMessage(response('2', secretOf('c', two.certificate, one.privateKey)));
+    assert.equal(sent[2]!.versionInfo, '1');
+    assert.equal(sent[2]!.responseNonce, 'n2');
+    assert.match(sent[2]!.errorDetail!.message, /does not belong to the certificate/);
+    assert.equal(source.current!.certificateChain, one.certificate);
+
+    streams[0]!.onClose(14, 'gone');
+    while (streams.length < 2) await new Promise((done) => setTimeout(done, 5));
+    assert.equal(sent[3]!.versionInfo, '1');
+    assert.equal(sent[3]!.responseNonce, '');
+    streams[1]!.onMessage(response('3', secretOf('c', two.certificate, two.privateKey)));
+    assert.equal(source.current!.certificateChain, two.certificate);
+    assert.equal(source.version, 2);
+    (server.initTargets[0] as unknown as { close(): void }).close();
+  });
+
+  it('google_grpc: from a real server', async () => {
+    const requests: DiscoveryRequest[] = [];
+    const calls: grpc.ServerDuplexStream<Buffer, Buffer>[] = [];
+    const rpc = new grpc.Server();
+    const handle = (bytes: Buffer): Buffer => bytes;
+    const definition = {
+      StreamSecrets: {
+        path: '/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets',
+        requestStream: true,
+        responseStream: true,
+        requestSerialize: handle,
+        requestDeserialize: handle,
+        responseSerialize: handle,
+        responseDeserialize: handle,
+      },
+    } as const;
+    rpc.addService(definition, {
+      StreamSecrets(call: grpc.ServerDuplexStream<Buffer, Buffer>): void {
+        calls.push(call);
+        call.on('error', () => {});
+        call.on('data', (bytes: Buffer) => {
+          requests.push(parseRequest(bytes));
+          if (requests.length === 1) {
+            call.write(Buffer.from(response('1', secretOf('c', one.certificate, one.privateKey))));
+          }
+        });
+      },
+    });
+    const port = await new Promise<number>((done, fail) => {
+      rpc.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, bound) =>
+        error === null ? done(bound) : fail(error),
+      );
+    });
+    const server = createTestServerContext();
+    const google = { target_uri: `127.0.0.1:${port}`, stat_prefix: 'sds' };
+    const api = { api_type: 'GRPC', grpc_services: [{ google_grpc: google }] };
+    const source = certificate({ name: 'c', sds_config: { api_config_source: api } }, server);
+    await startTargets(server);
+    assert.equal(source.current!.certificateChain, one.certificate);
+    calls[0]!.write(Buffer.from(response('2', secretOf('c', two.certificate, two.privateKey))));
+    await changes(source, 2);
+    assert.equal(source.current!.certificateChain, two.certificate);
+    (server.initTargets[0] as unknown as { close(): void }).close();
+    rpc.forceShutdown();
+  });
+
+  it('does not hold the server up for ever', async () => {
+    const silent = { stream: () => ({ send() {}, endWrite() {}, reset() {} }) } as unknown as GrpcAsyncClient;
+    const server = createTestServerContext({ grpcClient: () => silent });
+    const api = { api_type: 'GRPC', grpc_services: [{ envoy_grpc: { cluster_name: 'sds' } }] };
+    const sds = { api_config_source: api, initial_fetch_timeout: '0.03s' };
+    const source = certificate({ name: 'c', sds_config: sds }, server);
+    await startTargets(server);
+    assert.equal(source.current, null);
+    assert.equal(server.stat('sds.c.init_fetch_timeout'), 1);
+  });
+});
