@@ -1,33 +1,8 @@
-import { RequestHead, type ResponseHead } from '#gateway/protocol/headers/message-head.ts';
+import type { RequestHead, ResponseHead } from '#gateway/protocol/headers/message-head.ts';
 
 /** Whether `name` is a pseudo-header or `host`, which are fields of a head and not entries of its map. */
 export function isHeadField(name: string): boolean {
   return name.charCodeAt(0) === 0x3a || name === 'host';
-}
-
-/** Writes a pseudo-header or `host`; unknown ones and impossible values are left alone. */
-export function setHeadField(head: RequestHead | ResponseHead, name: string, value: string): void {
-  if (!(head instanceof RequestHead)) {
-    if (name === ':status' && /^[1-9]\d\d$/.test(value)) head.status = Number(value);
-    return;
-  }
-  switch (name) {
-    case ':path':
-      head.path = value;
-      break;
-    case ':method':
-      head.method = value;
-      break;
-    case ':scheme':
-      head.scheme = value;
-      break;
-    case ':authority':
-    case 'host':
-      head.authority = value;
-      break;
-    default:
-      break;
-  }
 }
 
 /**

@@ -6,7 +6,7 @@ import type { HeaderMap } from '#gateway/protocol/headers/header-map.ts';
 import { type RequestHead, ResponseHead } from '#gateway/protocol/headers/message-head.ts';
 import type { HeaderMutation } from '#proto-types/envoy/config/common/mutation_rules/v3/mutation_rules_pb.ts';
 import type { HeaderValueOption } from '#proto-types/envoy/config/core/v3/base_pb.ts';
-import { addHeader, isHeadField, setHeadField } from './head-fields.ts';
+import { addHeader, isHeadField } from './head-fields.ts';
 
 /** HeaderValueOption.append_action, by number. */
 const Action = { AppendOrAdd: 0, AddIfAbsent: 1, OverwriteOrAdd: 2, Overwrite: 3 } as const;
@@ -69,8 +69,7 @@ function additionValue(addition: Addition, head: RequestHead | ResponseHead, con
 
 function write(head: RequestHead | ResponseHead, addition: Addition, value: string): void {
   const { name } = addition;
-  if (isHeadField(name)) setHeadField(head, name, value);
-  else if (addition.action >= Action.OverwriteOrAdd) head.headers.set(name, value);
+  if (addition.action >= Action.OverwriteOrAdd) head.headers.set(name, value);
   else addHeader(head, name, value);
 }
 
@@ -78,6 +77,8 @@ function write(head: RequestHead | ResponseHead, addition: Addition, value: stri
 function compileAddition(option: HeaderValueOption): Addition {
   const { header } = option;
   if (header === undefined || header.key === '') throw new ConfigError('header.key', 'a header needs a name');
+  if (isHeadField(header.key.toLowerCase()))
+    throw new ConfigError('header.key', ':-prefixed or host headers may not be modified');
   const text = header.value !== '' ? header.value : latin1(header.rawValue);
   let action: number = option.appendAction;
   if (option.append !== undefined) action = option.append ? Action.AppendOrAdd : Action.OverwriteOrAdd;

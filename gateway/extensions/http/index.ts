@@ -1,5 +1,15 @@
 import type { HttpFilterExtension } from '#gateway/api/extension.ts';
+import { bufferExtension } from './buffer/buffer-extension.ts';
+import { corsExtension } from './cors/cors-extension.ts';
+import { headerMutationExtension } from './header-mutation/header-mutation-extension.ts';
+import { healthCheckExtension } from './health-check/health-check-extension.ts';
 import { routerExtension } from './router/router-extension.ts';
 
 /** Every HTTP filter there is. */
-export const httpFilterExtensions: readonly HttpFilterExtension[] = [routerExtension];
+export const httpFilterExtensions: readonly HttpFilterExtension[] = [
+  bufferExtension,
+  corsExtension,
+  headerMutationExtension,
+  healthCheckExtension,
+  routerExtension,
+];
