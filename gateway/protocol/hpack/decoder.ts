@@ -26,6 +26,11 @@ export type HpackStatus = (typeof HpackStatus)[keyof typeof HpackStatus];
 
 const largestInteger = 0x0fff_ffff;
 
+/** Static indexes of authorization, cookie and proxy-authorization: their values are not shared between connections. */
+function namesSecret(nameIndex: number): boolean {
+  return nameIndex === 23 || nameIndex === 32 || nameIndex === 49;
+}
+
 /** Decodes header blocks. One a connection and direction. RFC 7541. */
 export class HpackDecoder {
   readonly #table: DecoderTable;
@@ -105,7 +110,7 @@ export class HpackDecoder {
 
   #literal(buf: Uint8Array, end: number, first: number, sink: FieldSink): boolean {
     const indexing = (first & 0x40) !== 0;
-    const secret = (first & 0xf0) === 0x10;
+    const neverIndexed = (first & 0xf0) === 0x10;
     const nameIndex = this.#prefixed(buf, end, indexing ? 0x3f : 0x0f);
     if (nameIndex < 0) return false;
     let name: string;
@@ -125,7 +130,7 @@ export class HpackDecoder {
       name = table.nameAt(slot);
       nameKind = table.nameKindAt(slot);
     }
-    const value = this.#string(buf, end, false, secret);
+    const value = this.#string(buf, end, false, neverIndexed || namesSecret(nameIndex));
     if (value === null) return false;
     if (this.#sizeUpdateDue) return this.#fail(HpackStatus.BadSizeUpdate);
     this.#atBlockStart = false;

@@ -1,4 +1,5 @@
 import { EncodeStatus, type MessageSink, type RequestDecoder, type ResponseEncoder } from '../codec.ts';
+import type { HeaderMap } from '../headers/header-map.ts';
 import type { RequestHead, ResponseHead } from '../headers/message-head.ts';
 import { Details } from './details.ts';
 import { ErrorCode } from './error-code.ts';
@@ -16,6 +17,7 @@ export interface ServerStreamOwner extends StreamOwner {
 export class ServerStream extends Http2Stream implements ResponseEncoder {
   readonly #connection: ServerStreamOwner;
   #decoder: RequestDecoder | null = null;
+  #refused = false; // the head was: the rest of the request is dropped
   #upgrade = false; // an extended CONNECT: the HTTP/1.1 answer 101 is 200 on the wire
 
   constructor(owner: ServerStreamOwner, streamId: number, sendWindow: number) {
@@ -48,9 +50,28 @@ export class ServerStream extends Http2Stream implements ResponseEncoder {
   /** The request's head is refused: the owner answers it, and what follows on the stream is dropped. */
   onRefusedHead(status: number, details: string, endStream: boolean): void {
     const decoder = this.#decoder!;
+    this.#refused = true;
     this.remoteEnded = endStream;
-    this.expectedOctets = -1;
     decoder.onBadRequest(status, details);
+    this.afterHead();
+  }
+
+  override onData(chunk: Uint8Array, endStream: boolean): void {
+    if (!this.#refused) {
+      super.onData(chunk, endStream);
+      return;
+    }
+    this.consumed(chunk.length);
+    this.remoteEnded = endStream;
+    this.afterHead();
+  }
+
+  override onTrailers(trailers: HeaderMap): void {
+    if (!this.#refused) {
+      super.onTrailers(trailers);
+      return;
+    }
+    this.remoteEnded = true;
     this.afterHead();
   }
 

@@ -5,6 +5,7 @@ import { HeaderMap } from '#gateway/protocol/headers/header-map.ts';
 import { ResponseHead } from '#gateway/protocol/headers/message-head.ts';
 import { defaultHttp2Options, type Http2Options } from '#gateway/protocol/http2/options.ts';
 import { Http2ServerCodec } from '#gateway/protocol/http2/server-codec.ts';
+import { noHttp2Stats } from '#gateway/protocol/http2/stats.ts';
 import {
   block,
   data,
@@ -300,6 +301,24 @@ test('HTTP/2 server: an answer before the end of the request resets the rest wit
   assert.deepEqual(owner.take(), ['1 POST http://a.test/', '1 complete']);
   const expected = ['SETTINGS ACK', 'HEADERS 1 END_STREAM :status: 413', 'RST_STREAM 1 0'];
   assert.deepEqual(new WireReader().lines(connection.take()), expected);
+});
+
+test('HTTP/2 server: a refused head is answered late, and the body that comes meanwhile is dropped', () => {
+  const connection = new TestConnection();
+  const owner = new ServerRecorder();
+  const counted = { inc: () => void counts.push('overflow') };
+  const counts: string[] = [];
+  const stats = { ...noHttp2Stats, headerOverflow: counted };
+  const codec = new Http2ServerCodec(connection, owner, { ...defaultHttp2Options, maxHeaderCount: 4 }, stats);
+  connection.take();
+  const input = [headers(1, false, ...post, 'a', 'b'), data(1, false, 'x'), headers(1, true, 't', 'v')];
+  codec.dispatch(Buffer.concat([prefaceBytes, settings(), ...input]));
+  assert.deepEqual(owner.take(), ['1 bad 431 http2.too_many_headers']);
+  assert.deepEqual(counts, ['overflow']);
+  owner.encoders[0]!.encodeHeaders(new ResponseHead(431), true);
+  assert.deepEqual(owner.take(), ['1 complete']);
+  const lines = new WireReader().lines(connection.take());
+  assert.deepEqual(lines, ['SETTINGS ACK', 'HEADERS 1 END_STREAM :status: 431']);
 });
 
 test('HTTP/2 server: an upgrade is answered 200, and each direction ends on its own', () => {
