@@ -76,3 +76,9 @@ export function writeStdout(text: string, done?: () => void): void {
 export function writeStderr(text: string, done?: () => void): void {
   process.stderr.write(text, () => done?.());
 }
+
+/** The TLS library of this runtime, as `openssl 3.5.0` or `boringssl`. */
+export function tlsLibrary(): string {
+  const { openssl } = process.versions;
+  return openssl === undefined ? 'unknown' : `openssl ${openssl}`;
+}

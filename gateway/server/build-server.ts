@@ -11,6 +11,7 @@ import type { Timers } from '#gateway/runtime/timers.ts';
 import { createSystemTimers } from '#gateway/runtime/timers.ts';
 import { StatsStore } from '#gateway/stats/store.ts';
 import { createUpstreamTransport } from '#gateway/transport/create-transport.ts';
+import { Secrets } from '#gateway/transport/secrets/secrets.ts';
 import { Clusters } from '#gateway/upstream/cluster-manager.ts';
 import { systemResolver } from '#gateway/upstream/discovery/system-resolver.ts';
 import { clientCodecs } from '#gateway/upstream/pool/codec-factory.ts';
@@ -28,7 +29,6 @@ import type { ServerRuntime } from './runtime-flags.ts';
 import { createRuntime } from './runtime-layers.ts';
 import type { ServerListeners } from './server-listeners.ts';
 import { ServerStats } from './server-stats.ts';
-import { BootstrapSecrets } from './static-secrets.ts';
 import { compileStatsConfig, type StatsSettings } from './stats-config.ts';
 
 /** Everything of a server, built from its configuration and not started. */
@@ -111,7 +111,7 @@ export function buildServer(
   });
   const resources = diagnostics.at('static_resources');
   const staticSecrets = bootstrap.staticResources?.secrets ?? [];
-  const secrets = new BootstrapSecrets(context, staticSecrets, null, resources.at('secrets'));
+  const secrets = new Secrets(context, staticSecrets);
   context.complete({ clusters, ...createClients(context, clusters), secrets });
   clusters.addStatic(bootstrap.staticResources?.clusters ?? [], resources.at('clusters'));
   const loadedMs = clock.wallMs();

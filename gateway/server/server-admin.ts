@@ -11,7 +11,7 @@ import type { TagProducer } from '#gateway/stats/tags.ts';
 import type { BuiltServer } from './build-server.ts';
 import { ServerClusterViews } from './cluster-views.ts';
 import { bootstrapDump, secretsDump } from './config-dump.ts';
-import { serverInfo } from './server-info.ts';
+import { nodeMessage, serverInfo } from './server-info.ts';
 
 /** What the admin interface asks of the server's life. */
 export interface Lifecycle {
@@ -59,9 +59,9 @@ export class ServerAdmin implements AdminServices {
   }
 
   refreshStats(): void {
-    const { serverStats, runtime, store, listeners } = this.#server;
+    const { serverStats, runtime, store, listeners, clusters } = this.#server;
     serverStats.totalConnections.set(listeners.activeConnections);
-    serverStats.refresh(this.state, null);
+    serverStats.refresh(this.state, null, clusters.names.length);
     store.root.gauge('runtime.admin_overrides_active').set(runtime.adminOverrides > 0 ? 1 : 0);
   }
 
@@ -72,10 +72,10 @@ export class ServerAdmin implements AdminServices {
 
   /** Envoy's order: bootstrap, clusters, (endpoints,) listeners, scoped routes, routes, secrets. */
   configDump(includeEds: boolean): readonly Message[] {
-    const { bootstrap, loadedMs, listeners } = this.#server;
+    const { bootstrap, options, loadedMs, listeners } = this.#server;
     const [listenerDump, ...routeDumps] = listeners.configDump();
     return [
-      bootstrapDump(bootstrap, loadedMs),
+      bootstrapDump(bootstrap, nodeMessage(bootstrap, options), loadedMs),
       ...this.clusters.configDump(includeEds),
       ...(listenerDump === undefined ? [] : [listenerDump]),
       createMessage('envoy.admin.v3.ScopedRoutesConfigDump'),

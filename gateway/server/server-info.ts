@@ -1,8 +1,11 @@
 import { toJson } from '@bufbuild/protobuf';
 import type { ServerState } from '#gateway/admin/admin-services.ts';
+import { accessLogExtensions } from '#gateway/extensions/access-log/index.ts';
 import { createMessage, messageSchema, protoRegistry } from '#gateway/proto/registry.ts';
+import { tlsLibrary } from '#gateway/runtime/process.ts';
 import type { Bootstrap } from '#proto-types/envoy/config/bootstrap/v3/bootstrap_pb.ts';
 import type { Node } from '#proto-types/envoy/config/core/v3/base_pb.ts';
+import { createExtensionRegistry } from './extension-registry.ts';
 import type { ServerOptions } from './options.ts';
 import { envoyVersion, sluiceVersion } from './version.ts';
 
@@ -22,10 +25,31 @@ export function nodeMessage(bootstrap: Bootstrap, options: ServerOptions): Node 
       case: 'userAgentBuildVersion',
       value: {
         version: { majorNumber: major, minorNumber: minor, patch },
-        metadata: { 'sluice.version': sluiceVersion },
+        metadata: {
+          'revision.sha': `sluice-${sluiceVersion}`,
+          'revision.status': 'Clean',
+          'build.type': 'RELEASE',
+          'ssl.version': tlsLibrary(),
+        },
       },
     },
+    extensions: extensionList(),
   } as object);
+}
+
+/** All extensions by category, as envoy.config.core.v3.Extension. */
+function extensionList(): readonly object[] {
+  const { http, network, listener } = createExtensionRegistry();
+  const list = (
+    category: string,
+    extensions: Iterable<{ readonly name: string; readonly configType: string }>,
+  ): object[] => [...extensions].map(({ name, configType }) => ({ name, category, typeUrls: [configType] }));
+  return [
+    ...list('envoy.access_loggers', accessLogExtensions),
+    ...list('envoy.filters.http', http.values()),
+    ...list('envoy.filters.listener', listener.values()),
+    ...list('envoy.filters.network', network.values()),
+  ];
 }
 
 const seconds = (ms: number): string => `${Math.floor(ms / 1000)}s`;

@@ -20,8 +20,7 @@ const constantGauges: readonly (readonly [name: string, value: number])[] = [
   ['server.compilation_settings.fips_mode', 0],
   ['server.seconds_until_first_ocsp_response_expiring', 0],
   ['server.stats_recent_lookups', 0],
-  ['thread_local_cluster_manager.main_thread.clusters_inflated', 0],
-  ['thread_local_cluster_manager.worker_0.clusters_inflated', 0],
+  ['listener_manager.workers_pinned', 0],
 ];
 const constantCounters: readonly string[] = [
   'server.debug_assertion_failures',
@@ -53,6 +52,7 @@ export class ServerStats {
   readonly #heapSize: Gauge;
   readonly #physical: Gauge;
   readonly #days: Gauge;
+  readonly #inflated: readonly Gauge[];
   readonly totalConnections: Gauge;
   readonly initializationTimeMs: Histogram;
   /** Errors that nobody caught; the process goes on. sluice's own. */
@@ -68,6 +68,10 @@ export class ServerStats {
     this.#heapSize = scope.gauge('server.memory_heap_size');
     this.#physical = scope.gauge('server.memory_physical_size');
     this.#days = scope.gauge('server.days_until_first_cert_expiring');
+    this.#inflated = ['main_thread', 'worker_0'].map((name) =>
+      scope.gauge(`thread_local_cluster_manager.${name}.clusters_inflated`),
+    );
+    scope.histogram('overload.refresh_interval_delay', 'milliseconds');
     this.totalConnections = scope.gauge('server.total_connections');
     this.initializationTimeMs = scope.histogram('server.initialization_time_ms', 'milliseconds');
     this.uncaught = scope.counter('server.uncaught_errors');
@@ -83,7 +87,8 @@ export class ServerStats {
   }
 
   /** Brings the gauges up to date. `daysUntilExpiry`: of the certificate that expires first; null when there is none. */
-  refresh(state: ServerState, daysUntilExpiry: number | null): void {
+  refresh(state: ServerState, daysUntilExpiry: number | null, clusters: number): void {
+    for (const gauge of this.#inflated) gauge.set(clusters);
     this.#live.set(state === 'LIVE' ? 1 : 0);
     this.#state.set(stateNumbers[state]);
     this.#uptime.set(Math.floor(this.uptimeMs() / 1000));
