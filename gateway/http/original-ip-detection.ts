@@ -26,14 +26,12 @@ export interface AddressDetection {
   detect(head: RequestHead, peer: Address): DetectedAddress;
 }
 
-const nothing: DetectedAddress = { address: null, trusted: false, skipAppend: true, rejectStatus: 0 };
-
 /** X-Forwarded-For, with so many trusted proxies in front: what Envoy does when it is told nothing. */
 export function forwardedForDetection(trustedHops: number, skipAppend: boolean): AddressDetection {
   return {
     detect(head) {
       const { address, single } = addressFromForwardedFor(head.headers.getJoined('x-forwarded-for'), trustedHops);
-      return address === null ? nothing : { address, trusted: single, skipAppend, rejectStatus: 0 };
+      return { address, trusted: single && address !== null, skipAppend, rejectStatus: 0 };
     },
   };
 }
@@ -42,6 +40,7 @@ export function forwardedForDetection(trustedHops: number, skipAppend: boolean):
 function trustedNetworksDetection(networks: BlockList, skipAppend: boolean): AddressDetection {
   const trusts = (address: Address): boolean =>
     address.kind === 'ip' && networks.check(address.host, address.family === 6 ? 'ipv6' : 'ipv4');
+  const nothing: DetectedAddress = { address: null, trusted: false, skipAppend, rejectStatus: 0 };
   return {
     detect(head, peer) {
       if (!trusts(peer)) return nothing;

@@ -93,15 +93,16 @@ export function mutateRequestHeaders(
       else headers.setIfAbsent('x-forwarded-port', String(connection.localAddress.port));
     }
   } else {
+    let append = false;
     for (const detection of config.addressDetections) {
       const found = detection.detect(head, peer);
       if (found.rejectStatus !== 0) return found.rejectStatus;
-      if (found.address === null) continue;
+      append = !found.skipAppend;
       address = found.address;
       trusted = found.trusted;
-      if (!found.skipAppend) appendForwardedFor(headers, peer, config);
-      break;
+      if (address !== null) break;
     }
+    if (append) appendForwardedFor(headers, peer, config);
     if (seen.forwardedProto === null) setForwardedProto(headers, connection);
   }
   settleScheme(head, config, connection);

@@ -25,20 +25,15 @@ export function compileBodyFormat(
   if (message.formatters.length > 0) throw new ConfigError('formatters', 'formatters is not supported yet');
   switch (format.case) {
     case 'textFormat':
-      return text(latin1OfUtf8(format.value), omitEmpty, contentType, 'text_format');
+      return text(format.value, omitEmpty, contentType, 'text_format');
     case 'textFormatSource': {
       const octets = server.readDataSource(format.value, diagnostics.at('text_format_source'));
-      return text(
-        octets === null ? '' : Buffer.from(octets).toString('latin1'),
-        omitEmpty,
-        contentType,
-        'text_format_source',
-      );
+      return octetsFormat(octets ?? new Uint8Array(0), omitEmpty, contentType);
     }
     case 'jsonFormat': {
       const options = { omitEmpty, sortProperties: message.jsonFormatOptions?.sortProperties ?? false };
       const json = compileJsonFormat(format.value as { [key: string]: JsonValue }, options);
-      return { format: { format: (context) => latin1OfUtf8(json.format(context)) }, contentType, json: true };
+      return { format: json, contentType, json: true };
     }
     default:
       throw new ConfigError('', 'a format needs text_format, text_format_source or json_format');
@@ -54,7 +49,10 @@ function text(source: string, omitEmpty: boolean, contentType: string, path: str
   }
 }
 
-/** The UTF-8 octets of `source`, one character each. */
-export function latin1OfUtf8(source: string): string {
-  return Buffer.from(source, 'utf8').toString('latin1');
+/** A source that is not UTF-8 text (an image) has no commands: it stands as it is. */
+function octetsFormat(octets: Uint8Array, omitEmpty: boolean, contentType: string): BodyFormat {
+  const source = Buffer.from(octets).toString('utf8');
+  if (Buffer.from(source, 'utf8').equals(octets)) return text(source, omitEmpty, contentType, 'text_format_source');
+  const constant = Buffer.from(octets).toString('latin1');
+  return { format: { format: () => constant }, contentType, json: false };
 }

@@ -121,7 +121,10 @@ function requestKind(head: RequestHead): RequestKind {
   return head.method === 'HEAD' ? RequestKind.Head : RequestKind.Plain;
 }
 
-/** Methods whose requests say that they have no content. RFC 9110 section 8.6. */
+/**
+ * Whether a request of this method without a body says so: all but those whose semantics give a body no meaning. RFC 9110
+ * section 8.6; the same list as Envoy's.
+ */
 function anticipatesBody(method: string): boolean {
-  return method === 'POST' || method === 'PUT' || method === 'PATCH';
+  return method !== 'GET' && method !== 'HEAD' && method !== 'DELETE' && method !== 'TRACE' && method !== 'CONNECT';
 }
