@@ -8,6 +8,9 @@ import { HeadLimits } from './head-limits.ts';
 import type { Http2Options } from './options.ts';
 import type { Http2Stats } from './stats.ts';
 
+/** Stands for "none under way"; never written to. */
+const noEntries: string[] = [];
+
 /**
  * Gathers the fields of a request and checks what RFC 9113 sections 8.2 and 8.3.1 ask of them together; each field alone
  * was judged by its kind. One builder serves one connection.
@@ -22,7 +25,7 @@ export class RequestHeadBuilder implements FieldSink {
   #authority = '';
   #protocol = '';
   #host = '';
-  #entries: string[] = [];
+  #entries: string[] = noEntries; // given away with the head
   #cookieAt = -1;
   #regularSeen = false;
   /** Why the request is malformed, null when it is not. */
@@ -143,12 +146,14 @@ export class RequestHeadBuilder implements FieldSink {
     if (this.#authority === '') this.#authority = this.#host;
     if (this.malformed === null && !this.#complete()) this.malformed = Details.MessagingRule;
     if (this.malformed !== null) return null;
+    const entries = this.#entries;
+    this.#entries = noEntries;
     let method = this.#method;
     if (this.#protocol !== '') {
       method = 'GET';
-      this.#entries.push('connection', 'upgrade', 'upgrade', this.#protocol);
+      entries.push('connection', 'upgrade', 'upgrade', this.#protocol);
     }
-    return new RequestHead(method, this.#path, this.#authority, this.#scheme, new HeaderMap(this.#entries));
+    return new RequestHead(method, this.#path, this.#authority, this.#scheme, new HeaderMap(entries));
   }
 
   #complete(): boolean {

@@ -7,11 +7,14 @@ import { Details } from './details.ts';
 import { HeadLimits } from './head-limits.ts';
 import type { Http2Options } from './options.ts';
 
+/** Stands for "none under way"; never written to. */
+const noEntries: string[] = [];
+
 /** Gathers and checks the fields of a response, interim or final. RFC 9113 section 8.3.2. One serves one connection. */
 export class ResponseHeadBuilder implements FieldSink {
   readonly limits: HeadLimits;
   #status = 0;
-  #entries: string[] = [];
+  #entries: string[] = noEntries; // given away with the head
   #regularSeen = false;
   /** Why the response is malformed, null when it is not. */
   malformed: Details | null = null;
@@ -63,7 +66,9 @@ export class ResponseHeadBuilder implements FieldSink {
   finish(): ResponseHead | null {
     // 101 does not exist in HTTP/2: RFC 9113 section 8.6.
     if (this.#status === 0 || this.#status === 101) this.#fail(Details.MessagingRule);
-    return this.malformed === null ? new ResponseHead(this.#status, new HeaderMap(this.#entries)) : null;
+    const entries = this.#entries;
+    this.#entries = noEntries;
+    return this.malformed === null ? new ResponseHead(this.#status, new HeaderMap(entries)) : null;
   }
 
   #fail(details: Details): void {

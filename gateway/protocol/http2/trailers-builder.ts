@@ -5,10 +5,13 @@ import { Details } from './details.ts';
 import { HeadLimits } from './head-limits.ts';
 import type { Http2Options } from './options.ts';
 
+/** Stands for "none under way"; never written to. */
+const noEntries: string[] = [];
+
 /** Gathers and checks trailers, which have no pseudo-headers. RFC 9113 section 8.1. One serves one connection. */
 export class TrailersBuilder implements FieldSink {
   readonly limits: HeadLimits;
-  #entries: string[] = [];
+  #entries: string[] = noEntries; // given away with the head
   /** Why the trailers are malformed, null when they are not. */
   malformed: Details | null = null;
 
@@ -33,7 +36,9 @@ export class TrailersBuilder implements FieldSink {
   /** The finished trailers. Null when malformed or too large. */
   finish(): HeaderMap | null {
     if (this.malformed === null) this.malformed = this.limits.exceeded;
-    return this.malformed === null ? new HeaderMap(this.#entries) : null;
+    const entries = this.#entries;
+    this.#entries = noEntries;
+    return this.malformed === null ? new HeaderMap(entries) : null;
   }
 
   #fail(details: Details): void {
