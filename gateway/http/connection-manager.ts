@@ -40,6 +40,7 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, C
   #drain: DrainPhase = 'none';
   #closed = false;
   #delayClose = false;
+  #remoteEnded = false;
   #dispatching = false;
   #spareSlot: IdleSlot | null = null;
   #idleTimer: Timer | null = null;
@@ -136,6 +137,7 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, C
 
   /** A client that says it will send no more has left, unless a tunnel is open: then it may still listen. */
   #onRemoteEnd(): void {
+    this.#remoteEnded = true;
     if (this.#codec === null) {
       this.#close('flush', '');
       return;
@@ -295,7 +297,8 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, C
     if (event === 'connected' || this.#closed) return;
     this.#closed = true;
     const { stats, server } = this.config;
-    const remote = event === 'remote_close';
+    // A client that half-closed and has nothing under way has left: closing our side was only the answer.
+    const remote = event === 'remote_close' || (this.#remoteEnded && this.#activeStreams === 0);
     this.#countOctets();
     stats.cxDestroy.inc();
     (remote ? stats.cxDestroyRemote : stats.cxDestroyLocal).inc();

@@ -1,6 +1,7 @@
 import type { ClusterTrafficStats } from '#gateway/api/upstream.ts';
 import type { Counter, Gauge, Histogram, Scope } from '#gateway/stats/stats.ts';
 import { CodeStats, VariantCodeStats } from './code-stats.ts';
+import { createInertStats } from './inert-stats.ts';
 
 /** All of a cluster's traffic statistics, `cluster.<name>.*`, resolved once. Names are Envoy's. */
 export class ClusterStats implements ClusterTrafficStats {
@@ -152,6 +153,7 @@ export class ClusterStats implements ClusterTrafficStats {
     this.warmingState = scope.gauge('warming_state');
     this.codes = new CodeStats(scope);
     this.variants = new VariantCodeStats(scope);
+    createInertStats(scope);
   }
 
   chargeResponse(status: number, internal: boolean, canary: boolean, upstreamZone: string): void {

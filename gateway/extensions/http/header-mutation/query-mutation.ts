@@ -72,6 +72,6 @@ function compileOne(message: KeyValueMutation): QueryMutation {
   if (record === undefined) throw new ConfigError('append.record', 'a record is required');
   const { kind } = record.value ?? { kind: { case: undefined, value: undefined } };
   if (kind.case !== 'stringValue') throw new ConfigError('append.record.value', 'the value must be a string');
-  const format = atPath('append.record.value', () => compileFormat(latin1OfUtf8(kind.value), true));
+  const format = atPath('append.record.value', () => compileFormat(kind.value, true));
   return new AppendParameter(latin1OfUtf8(record.key), format, append.action);
 }
