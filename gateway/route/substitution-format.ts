@@ -56,3 +56,8 @@ function octetsFormat(octets: Uint8Array, omitEmpty: boolean, contentType: strin
   const constant = Buffer.from(octets).toString('latin1');
   return { format: { format: () => constant }, contentType, json: false };
 }
+
+/** The UTF-8 octets of `source`, one character each. */
+export function latin1OfUtf8(source: string): string {
+  return Buffer.from(source, 'utf8').toString('latin1');
+}
