@@ -8,8 +8,6 @@ export interface TlsCapabilities {
   readonly cipherGroups: boolean;
   readonly ecdhCurves: boolean;
   readonly signatureAlgorithms: boolean;
-  /** Whether stateless session tickets can be turned off. */
-  readonly sessionTicketsOff: boolean;
   /** Whether a client's session can be taken from one connection and offered on the next. */
   readonly clientSessions: boolean;
 }
@@ -20,7 +18,6 @@ const all: Readonly<Record<typeof runtimeName, TlsCapabilities>> = {
     cipherGroups: true,
     ecdhCurves: true,
     signatureAlgorithms: true,
-    sessionTicketsOff: true,
     clientSessions: true,
   },
   node: {
@@ -28,7 +25,6 @@ const all: Readonly<Record<typeof runtimeName, TlsCapabilities>> = {
     cipherGroups: false,
     ecdhCurves: true,
     signatureAlgorithms: true,
-    sessionTicketsOff: true,
     clientSessions: true,
   },
   deno: {
@@ -36,7 +32,6 @@ const all: Readonly<Record<typeof runtimeName, TlsCapabilities>> = {
     cipherGroups: false,
     ecdhCurves: false,
     signatureAlgorithms: false,
-    sessionTicketsOff: false,
     clientSessions: false,
   },
 };

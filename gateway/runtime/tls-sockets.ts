@@ -32,7 +32,6 @@ export interface HandshakeServerOptions {
   readonly sessionTickets: boolean;
   /** Seconds that a session may be resumed. */
   readonly sessionTimeoutSeconds: number;
-  readonly preferClientCiphers: boolean;
 }
 
 /** Told the outcome of one handshake: exactly one of the two is called, once. */
@@ -97,7 +96,7 @@ export class HandshakeServer {
       key: options.identity.privateKey,
       requestCert: options.requestClientCertificate,
       rejectUnauthorized: false,
-      honorCipherOrder: !options.preferClientCiphers,
+      honorCipherOrder: true,
       sessionTimeout: options.sessionTimeoutSeconds,
       allowHalfOpen: true,
     };

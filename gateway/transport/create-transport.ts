@@ -2,7 +2,6 @@ import type { ServerContext } from '#gateway/api/context.ts';
 import type { UpstreamTransportSocketFactory } from '#gateway/api/transport-socket.ts';
 import type { Diagnostics } from '#gateway/config/diagnostics.ts';
 import { typeNameOf, unpackAny } from '#gateway/proto/registry.ts';
-import { tlsCapabilities } from '#gateway/runtime/tls-capabilities.ts';
 import { HandshakeServer } from '#gateway/runtime/tls-sockets.ts';
 import type { Scope } from '#gateway/stats/stats.ts';
 import type { TransportSocket } from '#proto-types/envoy/config/core/v3/base_pb.ts';
@@ -13,7 +12,6 @@ import type {
 import { type CommonTls, readCommonTls } from './common-tls.ts';
 import { DownstreamTls, type DownstreamTlsOptions } from './downstream-tls.ts';
 import { RawUpstreamFactory } from './raw-upstream.ts';
-import { refuse } from './tls-parameters.ts';
 import { UpstreamTls } from './upstream-tls.ts';
 
 const rawBufferType = 'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer';
@@ -54,11 +52,10 @@ export function createDownstreamTransport(
   }
   const sessionKeys = context.sessionTicketKeysType;
   const tickets = !(sessionKeys.case === 'disableStatelessSessionResumption' && sessionKeys.value);
-  if (!tickets && !tlsCapabilities.sessionTicketsOff) refuse('disable_stateless_session_resumption', at);
   const options: DownstreamTlsOptions = {
     requireClientCertificate: context.requireClientCertificate === true,
+    requireSni: context.requireSni === true,
     fullScanCertsOnSniMismatch: context.fullScanCertsOnSniMismatch === true,
-    preferClientCiphers: context.preferClientCiphers,
     sessionTickets: tickets,
     sessionTimeoutSeconds:
       context.sessionTimeout === undefined ? defaultSessionTimeoutSeconds : Number(context.sessionTimeout.seconds),
@@ -131,7 +128,6 @@ function settingsWork(common: CommonTls, options: DownstreamTlsOptions, diagnost
       requestClientCertificate: options.requireClientCertificate,
       sessionTickets: options.sessionTickets,
       sessionTimeoutSeconds: options.sessionTimeoutSeconds,
-      preferClientCiphers: options.preferClientCiphers,
     });
     return true;
   } catch (error) {

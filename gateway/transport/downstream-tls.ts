@@ -16,8 +16,9 @@ import { validatePeer } from './validator/validate-peer.ts';
 /** The rest of a DownstreamTlsContext. */
 export interface DownstreamTlsOptions {
   readonly requireClientCertificate: boolean;
+  /** A client that sends no SNI is turned away. */
+  readonly requireSni: boolean;
   readonly fullScanCertsOnSniMismatch: boolean;
-  readonly preferClientCiphers: boolean;
   readonly sessionTickets: boolean;
   readonly sessionTimeoutSeconds: number;
 }
@@ -93,6 +94,11 @@ export class DownstreamTls {
       owner.onTlsFailure('TLS_error: Secret is not supplied by SDS');
       return;
     }
+    if (this.#options.requireSni && hello.serverName === '') {
+      this.stats.connectionError.inc();
+      owner.onTlsFailure('TLS_error: the client sent no server name');
+      return;
+    }
     const maxTls13 = this.#common.settings.maxVersion === 'TLSv1.3';
     const choice = chooseIdentity(active.index, hello, maxTls13, this.#options.fullScanCertsOnSniMismatch);
     const alpn = chooseProtocol(this.#common.alpn, hello.applicationProtocols);
@@ -155,7 +161,6 @@ export class DownstreamTls {
           requestClientCertificate: options.requireClientCertificate || asksForCertificate(active.material),
           sessionTickets: options.sessionTickets,
           sessionTimeoutSeconds: options.sessionTimeoutSeconds,
-          preferClientCiphers: options.preferClientCiphers,
         });
       } catch {
         this.stats.connectionError.inc();

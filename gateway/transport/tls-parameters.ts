@@ -36,8 +36,7 @@ export function readTlsSettings(params: TlsParameters | undefined, diagnostics: 
   };
 }
 
-/** Session settings and the like that only some runtimes have. */
-export function refuse(field: string, diagnostics: Diagnostics): void {
+function refuse(field: string, diagnostics: Diagnostics): void {
   diagnostics.error(field, `${field} is not honoured by this runtime's TLS`);
 }
 

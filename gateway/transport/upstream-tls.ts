@@ -16,7 +16,7 @@ import { PeerChains } from './peer-chains.ts';
 import { SocketFactoryStats, SslStats } from './ssl-stats.ts';
 import { tlsInfoOf } from './tls-info.ts';
 import { compileMaterial, type TlsMaterial, watchMaterial } from './tls-material.ts';
-import { anySanMatches, type SanMatcher } from './validator/san-matcher.ts';
+import { anySanMatches, exactDnsMatcher } from './validator/san-matcher.ts';
 import type { PeerRules, PeerVerdict } from './validator/validate-peer.ts';
 import { validatePeer } from './validator/validate-peer.ts';
 
@@ -157,8 +157,7 @@ export class UpstreamTls implements UpstreamTransportSocketFactory {
     if (chain === null) return { failure: 'chain', detail: 'malformed certificate', chainTrusted: false };
     const verdict = rules === null ? accepted : validatePeer(chain, rules, this.#clock.wallMs());
     if (verdict.failure !== 'none') return verdict;
-    const name: SanMatcher = { kind: 'dns', form: 'exact', value: asked.serverName, ignoreCase: true };
-    if (verifyName && (chain[0] === undefined || !anySanMatches(chain[0], [name]))) {
+    if (verifyName && (chain[0] === undefined || !anySanMatches(chain[0], [exactDnsMatcher(asked.serverName)]))) {
       return { failure: 'san', detail: 'verify cert failed: SAN matcher', chainTrusted: verdict.chainTrusted };
     }
     this.#chains.remember(chain);

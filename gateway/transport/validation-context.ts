@@ -1,7 +1,9 @@
 import type { ServerContext } from '#gateway/api/context.ts';
 import type { ValidationSecret } from '#gateway/api/secrets.ts';
 import type { Diagnostics } from '#gateway/config/diagnostics.ts';
+import { compileStringMatcher } from '#gateway/config/matcher/string-matcher.ts';
 import type { CertificateValidationContext } from '#proto-types/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
+import type { StringMatcher } from '#proto-types/envoy/type/matcher/v3/string_pb.ts';
 import { type Certificate, parseCertificates } from './validator/certificate.ts';
 import type { SanMatcher } from './validator/san-matcher.ts';
 import type { PeerRules } from './validator/validate-peer.ts';
@@ -49,9 +51,12 @@ export function compileRules(
   const messages = contexts.map((secret) => secret.context as CertificateValidationContext);
   const trustedCa = (dynamic !== null && dynamic.trustedCa !== '' ? dynamic : base)?.trustedCa ?? '';
   const depth = messages.findLast((message) => message.maxVerifyDepth !== undefined)?.maxVerifyDepth;
+  const sans = messages.flatMap(sanMatchers);
+  // Names prove nothing without a CA: with names but no CA nobody is trusted.
+  const untrusting = sans.length > 0 ? [] : null;
   return {
-    anchors: trustedCa === '' ? null : parseCertificates(trustedCa),
-    sans: messages.flatMap(sanMatchers),
+    anchors: trustedCa === '' ? untrusting : parseCertificates(trustedCa),
+    sans,
     fingerprints: messages.flatMap((m) =>
       m.verifyCertificateHash.map((hash) => hash.replaceAll(':', '').toLowerCase()),
     ),
@@ -80,14 +85,10 @@ export function checkValidationContext(
     if (entry.sanType === 5) {
       diagnostics.error(`match_typed_subject_alt_names[${i}].san_type`, 'OTHER_NAME is not supported yet');
     }
-    if (readMatcher(entry.matcher, null) === null) {
-      diagnostics.error(`match_typed_subject_alt_names[${i}].matcher`, 'this matcher is not supported yet for names');
-    }
+    checkMatcher(entry.matcher, diagnostics.at(`match_typed_subject_alt_names[${i}].matcher`));
   });
   context.matchSubjectAltNames.forEach((matcher, i) => {
-    if (readMatcher(matcher, null) === null) {
-      diagnostics.error(`match_subject_alt_names[${i}]`, 'this matcher is not supported yet for names');
-    }
+    checkMatcher(matcher, diagnostics.at(`match_subject_alt_names[${i}]`));
   });
   for (const [i, hash] of context.verifyCertificateHash.entries()) {
     if (!/^[0-9a-fA-F]{64}$/.test(hash.replaceAll(':', ''))) {
@@ -96,27 +97,31 @@ export function checkValidationContext(
   }
 }
 
-function sanMatchers(message: CertificateValidationContext): SanMatcher[] {
-  const matchers: (SanMatcher | null)[] = [];
-  for (const entry of message.matchTypedSubjectAltNames) {
-    matchers.push(readMatcher(entry.matcher, sanKinds[entry.sanType] ?? null));
-  }
-  for (const matcher of message.matchSubjectAltNames) matchers.push(readMatcher(matcher, null));
-  return matchers.filter((matcher) => matcher !== null);
+function checkMatcher(matcher: StringMatcher | undefined, diagnostics: Diagnostics): void {
+  if (matcher === undefined) diagnostics.error('', 'is required');
+  else diagnostics.try(() => compileStringMatcher(matcher));
 }
 
-function readMatcher(
-  matcher: CertificateValidationContext['matchSubjectAltNames'][number] | undefined,
-  kind: SanMatcher['kind'],
-): SanMatcher | null {
+function sanMatchers(message: CertificateValidationContext): SanMatcher[] {
+  return [
+    ...message.matchTypedSubjectAltNames.map((entry) => readMatcher(entry.matcher, sanKinds[entry.sanType] ?? null)),
+    ...message.matchSubjectAltNames.map((matcher) => readMatcher(matcher, null)),
+  ];
+}
+
+function readMatcher(matcher: StringMatcher | undefined, kind: SanMatcher['kind']): SanMatcher {
   const pattern = matcher?.matchPattern;
-  switch (pattern?.case) {
-    case 'exact':
-    case 'prefix':
-    case 'suffix':
-    case 'contains':
-      return { kind, form: pattern.case, value: pattern.value, ignoreCase: matcher!.ignoreCase };
-    default:
-      return null;
+  const exactName = pattern?.case === 'exact' ? pattern.value : null;
+  try {
+    if (matcher === undefined) return { kind, exactName: null, matches: nothing };
+    const predicate = compileStringMatcher(matcher);
+    return { kind, exactName, matches: (name) => predicate.matches(name) };
+  } catch {
+    // Refused when it was read; should it get here all the same, it lets nobody in.
+    return { kind, exactName: null, matches: nothing };
   }
+}
+
+function nothing(): boolean {
+  return false;
 }

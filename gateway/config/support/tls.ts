@@ -4,7 +4,7 @@ import { type SupportArea, supportArea } from './support-area.ts';
 export const tls: SupportArea = supportArea({
   'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer': { implemented: 'all' },
   'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext': {
-    implemented: ['common_tls_context', 'require_client_certificate', 'require_sni'],
+    implemented: ['common_tls_context', 'require_client_certificate', 'require_sni', 'full_scan_certs_on_sni_mismatch'],
     noEffect: {
       disable_stateless_session_resumption: 'a new handshake instead of a resumed one changes no answer',
       disable_stateful_session_resumption: 'a new handshake instead of a resumed one changes no answer',
@@ -12,9 +12,8 @@ export const tls: SupportArea = supportArea({
     },
   },
   'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext': {
-    implemented: ['common_tls_context', 'sni', 'auto_host_sni', 'auto_sni_san_validation'],
+    implemented: ['common_tls_context', 'sni', 'auto_host_sni', 'auto_sni_san_validation', 'max_session_keys'],
     noEffect: {
-      max_session_keys: 'a new handshake instead of a resumed one changes no answer',
       enforce_rsa_key_usage: 'key usage is always enforced',
     },
   },
@@ -33,7 +32,13 @@ export const tls: SupportArea = supportArea({
     implemented: ['default_validation_context', 'validation_context_sds_secret_config'],
   },
   'envoy.extensions.transport_sockets.tls.v3.TlsParameters': {
-    implemented: ['tls_minimum_protocol_version', 'tls_maximum_protocol_version', 'cipher_suites', 'ecdh_curves'],
+    implemented: [
+      'tls_minimum_protocol_version',
+      'tls_maximum_protocol_version',
+      'cipher_suites',
+      'ecdh_curves',
+      'signature_algorithms',
+    ],
     values: {
       tls_minimum_protocol_version: ['TLS_AUTO', 'TLSv1_2', 'TLSv1_3'],
       tls_maximum_protocol_version: ['TLS_AUTO', 'TLSv1_2', 'TLSv1_3'],
@@ -43,7 +48,17 @@ export const tls: SupportArea = supportArea({
     implemented: ['certificate_chain', 'private_key', 'password', 'watched_directory'],
   },
   'envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext': {
-    implemented: ['trusted_ca', 'watched_directory', 'match_typed_subject_alt_names', 'match_subject_alt_names'],
+    implemented: [
+      'trusted_ca',
+      'watched_directory',
+      'match_typed_subject_alt_names',
+      'match_subject_alt_names',
+      'verify_certificate_spki',
+      'verify_certificate_hash',
+      'allow_expired_certificate',
+      'trust_chain_verification',
+      'max_verify_depth',
+    ],
   },
   'envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher': {
     implemented: ['san_type', 'matcher'],

@@ -4,9 +4,14 @@ import type { AlternativeName, Certificate } from './certificate.ts';
 export interface SanMatcher {
   /** Null: any kind of name. */
   readonly kind: 'dns' | 'uri' | 'ip' | 'email' | null;
-  readonly form: 'exact' | 'prefix' | 'suffix' | 'contains';
-  readonly value: string;
-  readonly ignoreCase: boolean;
+  /** Set for an exact matcher: a DNS name of the certificate may cover it by its wildcard. Else null. */
+  readonly exactName: string | null;
+  matches(name: string): boolean;
+}
+
+/** A matcher for one host name. */
+export function exactDnsMatcher(name: string): SanMatcher {
+  return { kind: 'dns', exactName: name, matches: (value) => value === name };
 }
 
 /** Whether any alternative name of the certificate matches any of the matchers. */
@@ -20,20 +25,8 @@ export function anySanMatches(certificate: Certificate, matchers: readonly SanMa
 function sanMatches(name: AlternativeName, matcher: SanMatcher): boolean {
   if (matcher.kind !== null && matcher.kind !== name.kind) return false;
   // As Envoy: an exact DNS matcher is a host name that the certificate's name may cover by its wildcard.
-  if (name.kind === 'dns' && matcher.form === 'exact') return dnsNameCovers(name.value, matcher.value);
-  const fold = matcher.ignoreCase;
-  const value = fold ? name.value.toLowerCase() : name.value;
-  const wanted = fold ? matcher.value.toLowerCase() : matcher.value;
-  switch (matcher.form) {
-    case 'exact':
-      return value === wanted;
-    case 'prefix':
-      return value.startsWith(wanted);
-    case 'suffix':
-      return value.endsWith(wanted);
-    case 'contains':
-      return value.includes(wanted);
-  }
+  if (name.kind === 'dns' && matcher.exactName !== null) return dnsNameCovers(name.value, matcher.exactName);
+  return matcher.matches(name.value);
 }
 
 /** Whether a certificate's DNS name, maybe with a wildcard as its whole first label, covers a host name. RFC 9525. */

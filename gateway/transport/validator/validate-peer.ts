@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { type Certificate, extendedUsage } from './certificate.ts';
 import { anySanMatches, type SanMatcher } from './san-matcher.ts';
 
@@ -31,6 +32,7 @@ export interface PeerVerdict {
 }
 
 const maxSignatureChecks = 64;
+const noIssuer = 'unable to get local issuer certificate';
 
 /**
  * Judges what a peer sent, leaf first. Pure: the time is given. Nothing is trusted that `rules` does not name: the
@@ -71,7 +73,7 @@ class PathSearch {
   readonly #rules: PeerRules;
   readonly #nowMs: number;
   #checks = 0;
-  #problem = 'unable to get local issuer certificate';
+  #problem: string = noIssuer;
 
   constructor(sent: readonly Certificate[], anchors: readonly Certificate[], rules: PeerRules, nowMs: number) {
     this.#sent = sent;
@@ -84,7 +86,9 @@ class PathSearch {
   run(leaf: Certificate): string {
     const usage = this.#usageProblem(leaf);
     if (usage !== '') return usage;
-    return this.#reaches(leaf, 0) ? '' : this.#problem;
+    if (this.#reaches(leaf, 0)) return '';
+    const selfSigned = Buffer.compare(leaf.subject, leaf.issuer) === 0;
+    return selfSigned && this.#problem === noIssuer ? 'self-signed certificate' : this.#problem;
   }
 
   #reaches(certificate: Certificate, issuersBelow: number): boolean {
