@@ -137,7 +137,10 @@ export const headerOperators: OperatorTable = {
   QUERY_PARAMS: queryParamsOperator,
   GRPC_STATUS: grpcStatusOperator,
   GRPC_STATUS_NUMBER: plainNumber(grpcStatus),
-  LOCAL_REPLY_BODY: plainText((context) => context.localReplyBody),
+  LOCAL_REPLY_BODY: {
+    ...plainText(() => null),
+    compile: () => textProvider((context) => context.localReplyBody), // an empty body is a body
+  },
   REQUEST_HEADERS_BYTES: plainNumber(({ request }) => {
     if (request === null) return 0;
     const { method, path, authority, scheme, headers } = request;

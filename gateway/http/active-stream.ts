@@ -61,6 +61,7 @@ export class ActiveStream
     this.encoder = encoder;
     const { config } = manager;
     this.routes = config.routes.current;
+    streamInfo.protocol = manager.protocolOf(encoder);
     this.#chain = config.chain;
     this.decodeBufferLimit = manager.bufferLimit;
     this.encodeBufferLimit = manager.bufferLimit;
@@ -114,10 +115,10 @@ export class ActiveStream
   onBadRequest(status: number, details: string): void {
     if (this.destroyed) return;
     this.#headersTimer?.disable();
-    this.streamInfo.protocol = this.manager.protocolOf(this.encoder);
-    this.streamInfo.setFlag(ResponseFlag.DownstreamProtocolError);
-    const body = bodilessBadRequests.has(details) ? '' : reasonPhrase(status);
-    this.sendLocalReply(status, body, details, null);
+    // What Envoy finds out only in its connection manager is answered without a body, and is no error of the codec.
+    const late = bodilessBadRequests.has(details);
+    if (!late) this.streamInfo.setFlag(ResponseFlag.DownstreamProtocolError);
+    this.sendLocalReply(status, late ? '' : reasonPhrase(status), details, null);
   }
 
   onResetStream(reason: ResetReason, details: string): void {
@@ -159,12 +160,14 @@ export class ActiveStream
     const route = this.routes.select(this.requestHead!, this.streamInfo, random);
     this.#routeChosen = true;
     this.#route = route;
+    this.streamInfo.cluster = null;
     this.streamInfo.route = route;
     if (route === null) return;
     this.streamInfo.routeName = route.name;
     this.streamInfo.virtualHostName = route.virtualHost.name;
     const { entry } = route;
     if (entry === null) return;
+    this.streamInfo.cluster = config.server.clusters.get(entry.clusterName)?.info ?? null;
     if (entry.idleTimeoutMs >= 0) {
       this.#idleMs = entry.idleTimeoutMs;
       if (this.#idleMs > 0) this.#idle ??= this.manager.takeIdleSlot(this);
@@ -330,7 +333,6 @@ export class ActiveStream
       this.#timeOut('request timeout', ResponseCodeDetails.RequestOverallTimeout, false);
     } else {
       stats.rqMaxDurationReached.inc();
-      this.streamInfo.setFlag(ResponseFlag.DurationTimeout);
       this.#timeOut('downstream duration timeout', ResponseCodeDetails.MaxDurationTimeout, true);
     }
   }

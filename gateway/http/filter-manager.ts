@@ -44,6 +44,7 @@ export abstract class FilterManager extends DecodeChain {
   startResponse(head: ResponseHead, endStream: boolean, details: string): void {
     if (this.destroyed) return;
     this.streamInfo.responseCodeDetails = details;
+    this.streamInfo.responseCode = head.status;
     this.responseHead = head;
     this.#runEncodeHeaders(0, head, endStream);
   }

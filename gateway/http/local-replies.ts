@@ -46,6 +46,8 @@ export class LocalReplies {
   render(reply: PendingReply, request: RequestHead | null, streamInfo: StreamInfo, isGrpc: boolean): RenderedReply {
     const head = new ResponseHead(reply.status, new HeaderMap());
     const { headers } = head;
+    // A route's response headers go on the gateway's own answers too.
+    if (request !== null) streamInfo.route?.entry?.finalizeResponseHeaders(head, request, streamInfo);
     reply.options?.modifyHeaders?.(head);
     streamInfo.responseCode = reply.status;
     const given: Uint8Array =
@@ -56,7 +58,7 @@ export class LocalReplies {
       const typeBefore = headers.get('content-type');
       [body, contentType] = this.#rewrite(head, request, streamInfo, given);
       const ownType = typeBefore !== headers.get('content-type');
-      if (!isGrpc && body !== given && !ownType && body.length > 0) headers.set('content-type', contentType);
+      if (!isGrpc && body !== given && !ownType) headers.remove('content-type');
     }
     if (isGrpc) return renderGrpc(head, body, contentType, reply);
     if (body.length === 0) {

@@ -31,7 +31,8 @@ export function compileBodyFormat(
       return octetsFormat(octets ?? new Uint8Array(0), omitEmpty, contentType);
     }
     case 'jsonFormat': {
-      const options = { omitEmpty, sortProperties: message.jsonFormatOptions?.sortProperties ?? false };
+      // Envoy writes the members by name.
+      const options = { omitEmpty, sortProperties: true };
       const json = compileJsonFormat(format.value as { [key: string]: JsonValue }, options);
       return { format: json, contentType, json: true };
     }

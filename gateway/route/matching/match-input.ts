@@ -1,3 +1,4 @@
+import type { JsonValue } from '#gateway/api/stream-info.ts';
 import { ConfigError } from '#gateway/config/diagnostics.ts';
 import { metadataValue } from '#gateway/config/matcher/value-matcher.ts';
 import { alternativeNames, peerCertificate, rfc2253 } from '#gateway/formatter/peer-certificate.ts';
@@ -14,7 +15,6 @@ import type {
 import type { TypedExtensionConfig } from '#proto-types/xds/core/v3/extension_pb.ts';
 import { queryParameter } from '../query-parameters.ts';
 import type { MatchContext } from './match-context.ts';
-import type { JsonValue } from '#gateway/api/stream-info.ts';
 
 const NETWORK = 'envoy.extensions.matching.common_inputs.network.v3.';
 const SSL = 'envoy.extensions.matching.common_inputs.ssl.v3.';

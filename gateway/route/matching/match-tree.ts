@@ -4,10 +4,10 @@ import type { StringMatcher as EnvoyStringMatcher } from '#proto-types/envoy/typ
 import type { TypedExtensionConfig } from '#proto-types/xds/core/v3/extension_pb.ts';
 import type {
   Matcher,
+  Matcher_OnMatch as OnMatchMessage,
   Matcher_MatcherList_Predicate as Predicate,
   Matcher_MatcherList_Predicate_SinglePredicate as SinglePredicate,
   Matcher_MatcherTree as Tree,
-  Matcher_OnMatch as OnMatchMessage,
 } from '#proto-types/xds/type/matcher/v3/matcher_pb.ts';
 import { atPath } from '../compile-context.ts';
 import { allOf, anyOf, type MatchContext, type MatchPredicate, not } from './match-context.ts';

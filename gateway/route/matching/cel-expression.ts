@@ -1,0 +1,69 @@
+import { type CelInput, type CelResult, celEnv, isCelError, parse, plan } from '@bufbuild/cel';
+import type { Message } from '@bufbuild/protobuf';
+import { ConfigError } from '#gateway/config/diagnostics.ts';
+import { compileRegex } from '#gateway/config/matcher/regex.ts';
+import { decodeMessage, encodeMessage } from '#gateway/proto/registry.ts';
+import type { CheckedExpr } from '#proto-types/cel/expr/checked_pb.ts';
+import type { Expr, ParsedExpr } from '#proto-types/cel/expr/syntax_pb.ts';
+import type { CelExpression } from '#proto-types/xds/type/v3/cel_pb.ts';
+import { CelAttributes } from './cel-attributes.ts';
+import type { MatchPredicate } from './match-context.ts';
+
+type AnyExpr = Expr | ParsedExpr | CheckedExpr;
+type Bindings = { readonly [name: string]: CelInput };
+
+// `matches` looks for the pattern anywhere in the text; the shared engine judges whole texts.
+const environment = celEnv({
+  re2: {
+    compile(pattern: string) {
+      const regex = compileRegex(`(?s:.*)(?:${pattern})(?s:.*)`);
+      return { test: (text: string) => regex.matchesAll(text) };
+    },
+  },
+});
+
+/** Compiles a parsed CEL expression that judges a stream: an error or anything but `true` is no match. */
+export function compileCel(expr: AnyExpr): MatchPredicate {
+  let evaluate: (bindings: Bindings) => CelResult;
+  try {
+    evaluate = plan(environment, expr as Parameters<typeof plan>[1]) as (bindings: Bindings) => CelResult;
+  } catch (error) {
+    throw new ConfigError('', `invalid CEL expression: ${(error as Error).message}`);
+  }
+  return {
+    matches(context) {
+      const result = evaluate(new CelAttributes(context) as unknown as Bindings);
+      return !isCelError(result) && result === true;
+    },
+  };
+}
+
+/** Compiles CEL source text. Throws ConfigError with an empty path. */
+export function compileCelText(text: string): MatchPredicate {
+  try {
+    return compileCel(parse(text) as unknown as ParsedExpr);
+  } catch (error) {
+    if (error instanceof ConfigError) throw error;
+    throw new ConfigError('', `invalid CEL expression: ${(error as Error).message}`);
+  }
+}
+
+/** Compiles an expression of the older google.api.expr.v1alpha1 package, whose encoding is the same. */
+export function compileOldCel(
+  message: Message,
+  typeName: (Expr | ParsedExpr | CheckedExpr)['$typeName'],
+): MatchPredicate {
+  return compileCel(decodeMessage<AnyExpr>(typeName, encodeMessage(message)));
+}
+
+/** Compiles a CelExpression, in whichever form it is given. Throws ConfigError with a path relative to it. */
+export function compileCelExpression(message: CelExpression | undefined): MatchPredicate {
+  if (message === undefined) throw new ConfigError('', 'an expression is required');
+  if (message.celExprChecked !== undefined) return compileCel(message.celExprChecked);
+  if (message.celExprParsed !== undefined) return compileCel(message.celExprParsed);
+  if (message.celExprString !== '') return compileCelText(message.celExprString);
+  const { exprSpecifier } = message;
+  if (exprSpecifier.case === 'parsedExpr') return compileOldCel(exprSpecifier.value, 'cel.expr.ParsedExpr');
+  if (exprSpecifier.case === 'checkedExpr') return compileOldCel(exprSpecifier.value, 'cel.expr.CheckedExpr');
+  throw new ConfigError('', 'an expression is required');
+}
