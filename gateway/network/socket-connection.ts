@@ -7,8 +7,9 @@ import type {
   ConnectionInfo,
   ConnectionSink,
 } from '#gateway/api/connection.ts';
+import { ByteQueue } from '#gateway/base/byte-queue.ts';
 import { OutputBuffer, releaseSlab } from '#gateway/base/output-buffer.ts';
-import { abortSocket, plainWriteCopies } from '#gateway/runtime/sockets.ts';
+import { abortSocket, plainWriteCopies, writeChunks } from '#gateway/runtime/sockets.ts';
 import type { Timer, Timers } from '#gateway/runtime/timers.ts';
 import { atTurnEnd } from '#gateway/runtime/turn.ts';
 import { attachConnection, endThenTell, startReading, stopSocket } from './socket-events.ts';
@@ -59,6 +60,8 @@ export class SocketConnection implements Connection {
   #closeDetails = '';
   #socketError = '';
   #onWritten: (() => void) | null = null;
+  readonly #backlog = new ByteQueue();
+  #awaitingWrite = false;
 
   constructor(socket: Socket, info: ConnectionInfo, options: SocketConnectionOptions) {
     this.socket = socket;
@@ -71,7 +74,7 @@ export class SocketConnection implements Connection {
   }
 
   get unsentOctets(): number {
-    return this.output.pendingOctets + this.socket.writableLength;
+    return this.output.pendingOctets + this.#backlog.length + this.socket.writableLength;
   }
 
   setSink(sink: ConnectionSink): void {
@@ -138,6 +141,7 @@ export class SocketConnection implements Connection {
     }
     if (this.state === 'closing') return;
     this.#flush();
+    this.#writeBacklog();
     this.#closeDetails = details;
     const wait = kind === 'flush_and_delay' && this.#delayedCloseMs > 0 && !this.#remoteEnded;
     if (!wait && (this.socket.writableLength === 0 || this.socket.destroyed)) {
@@ -158,6 +162,7 @@ export class SocketConnection implements Connection {
     this.#writeEnded = true;
     if (this.state === 'connecting') return;
     this.#flush();
+    this.#writeBacklog();
     this.socket.end();
   }
 
@@ -166,12 +171,20 @@ export class SocketConnection implements Connection {
     this.#queueFlush();
   }
 
+  /** @see OutputOwner */
+  onOutputLarge(): void {
+    // Only the write is done early: what it means for the watermarks is told at the end of the turn, not inside an encoder.
+    if (this.state === 'open') this.#write();
+  }
+
   /** @see TurnTask */
   onTurnEnd(): void {
     this.#flushQueued = false;
     if (this.state === 'connecting') return;
     this.#flush();
-    if (this.#writeEnded && this.state === 'open' && !this.socket.writableEnded) this.socket.end();
+    if (!this.#writeEnded || this.state !== 'open' || this.socket.writableEnded) return;
+    this.#writeBacklog();
+    this.socket.end();
   }
 
   /** @see TimerTarget */
@@ -235,38 +248,29 @@ export class SocketConnection implements Connection {
   }
 
   #flush(): void {
+    if (this.output.pendingOctets > 0) this.#write();
+    const limit = this.#bufferLimit;
+    if (limit === 0 || this.#aboveHigh || this.state !== 'open' || this.socket.writableLength <= limit) return;
+    this.#aboveHigh = true;
+    for (const callbacks of this.#callbacks) callbacks.onAboveWriteBufferHighWatermark();
+  }
+
+  #write(): void {
     const { output, socket } = this;
     const octets = output.pendingOctets;
-    if (octets === 0) return;
     if (this.state === 'closed' || this.state === 'closing' || socket.writableEnded || socket.destroyed) {
       output.take();
       return;
     }
     this.octetsSent += octets;
     const slab = output.slab;
-    if (this.#bufferLimit !== 0 && octets + socket.writableLength > this.#bufferLimit) this.#writeAboveLimit();
-    else if (output.singleSegment) socket.write(output.takeSegment());
-    else {
-      const chunks = output.take();
-      socket.cork();
-      for (let i = 0; i < chunks.length; i++) socket.write(chunks[i]!);
-      socket.uncork();
-    }
+    // Over the limit somebody has to be told when the octets are gone: a socket's `drain` knows its own mark only, not ours.
+    const over = this.#bufferLimit !== 0 && octets + socket.writableLength > this.#bufferLimit;
+    if (over) this.#onWritten ??= () => this.#checkLow();
+    const told = over ? this.#onWritten! : undefined;
+    if (output.singleSegment) socket.write(output.takeSegment(), told);
+    else writeChunks(socket, output.take(), told);
     if (this.#slabsReusable && socket.writableLength === 0) releaseSlab(slab);
-  }
-
-  // Asks to be told when the last chunk is gone: a socket's `drain` only knows its own mark, not ours.
-  #writeAboveLimit(): void {
-    const { socket } = this;
-    const chunks = this.output.take();
-    this.#onWritten ??= () => this.#checkLow();
-    socket.cork();
-    for (let i = 0; i < chunks.length; i++) socket.write(chunks[i]!, this.#onWritten);
-    socket.uncork();
-    if (!this.#aboveHigh && socket.writableLength > this.#bufferLimit) {
-      this.#aboveHigh = true;
-      for (const callbacks of this.#callbacks) callbacks.onAboveWriteBufferHighWatermark();
-    }
   }
 
   #checkLow(): void {
@@ -305,6 +309,7 @@ export class SocketConnection implements Connection {
     this.#timer?.disable();
     this.#sink = null;
     this.output.take();
+    this.#backlog.clear();
     this.#raise(event, details);
   }
 
