@@ -68,7 +68,8 @@ export function planRequest(
   const replaced = new Set(found.flatMap((each) => each?.rule.replaces ?? []));
   const descriptors = request.descriptors.map((descriptor, i) => {
     const each = found[i]!;
-    const dropped = each !== null && each.rule.name !== '' && replaced.has(each.rule.name);
+    // One without a limit stays what it is, even when its name is among those replaced: seen in the reference.
+    const dropped = each !== null && !each.rule.unlimited && each.rule.name !== '' && replaced.has(each.rule.name);
     return planDescriptor(request, descriptor, dropped ? null : each, options);
   });
   const counted = descriptors.reduce((count, { windowSeconds }) => (windowSeconds === 0 ? count : count + 1), 0);
