@@ -9,6 +9,8 @@ import type { Lifecycle } from './server-admin.ts';
 const defaultFlushIntervalMs = 5000;
 /** How often a drain looks whether all connections are gone, milliseconds. */
 const drainPollMs = 50;
+/** What an answer that is being written gets when the server ends, milliseconds. */
+const farewellMs = 20;
 
 /**
  * A server's life:
@@ -97,12 +99,14 @@ export class Server implements Lifecycle, TimerTarget {
     this.#drainTimer.enable(0);
   }
 
-  /** Ends at once: POST /quitquitquit, a second signal. */
+  /** Ends at once, but for the moment that the answer to POST /quitquitquit needs to go out; also for a second signal. */
   quit(): void {
     this.#stopping = true;
     this.#log.warning('shutting down');
-    this.#drainTimer.disable();
-    this.#finish();
+    this.#built.listeners.stopAccepting();
+    this.#drainDeadlineMs = 0;
+    this.#exitAfterDrain = true;
+    this.#drainTimer.enable(farewellMs);
   }
 
   drainListeners({ graceful, skipExit }: DrainRequest): void {
