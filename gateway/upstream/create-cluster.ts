@@ -31,7 +31,7 @@ export function createCluster(config: ClusterMessage, services: UpstreamServices
   const errorsBefore = found.errors.length;
   const http = readHttpOptions(config, services.clock, found);
   const balancing = readBalancing(config, found);
-  const transportFor = readTransportSockets(config, services, found);
+  const transports = readTransportSockets(config, services, found);
   const connectTimeoutMs = durationMs(config.connectTimeout, defaultConnectTimeoutMs);
   const { type, dns } = readType(config, found);
   const endpoints = readEndpoints(config.loadAssignment, dns !== null, found.at('load_assignment'));
@@ -47,8 +47,11 @@ export function createCluster(config: ClusterMessage, services: UpstreamServices
   if (type === 'EDS' && services.createEds === null) found.error('type', 'EDS is not supported here');
   const eds = type === 'EDS' ? (services.createEds?.(config, found) ?? null) : null;
   const bindAddress = readBindAddress(config, found);
-  if (http.mode === 'auto' && !transportFor(anyHost).secure) {
+  if (http.mode === 'auto' && !transports.secure) {
     found.error('transport_socket', `ALPN configured for cluster ${config.name} which has a non-ALPN transport socket`);
+  } else if (http.mode === 'auto' && !transports.matchesSecure) {
+    const problem = `ALPN configured for cluster ${config.name} which has a non-ALPN transport socket matcher`;
+    found.error('transport_socket_matches', problem);
   }
   if (found.errors.length > errorsBefore) return null;
 
@@ -79,23 +82,12 @@ export function createCluster(config: ClusterMessage, services: UpstreamServices
     pools,
     discovery,
     type,
-    transportFor,
+    transportFor: transports.chooser(scope),
     trackEndpoints: config.trackClusterStats?.perEndpointStats === true,
     createOutlierDetector: (cluster) =>
       outlier === null ? null : new OutlierDetector(outlier, services, cluster, scope),
   });
 }
-
-const anyHost = {
-  address: ipAddress('0.0.0.0', 0),
-  logicalName: '',
-  hostname: '',
-  locality: { region: '', zone: '', subZone: '' },
-  priority: 0,
-  weight: 1,
-  metadata: {},
-  healthFlags: 0,
-};
 
 /** The kind of discovery, and its DNS settings where it is a DNS one. */
 function readType(config: ClusterMessage, found: Diagnostics): { type: string; dns: DnsSettings | null } {

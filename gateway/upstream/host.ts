@@ -51,6 +51,8 @@ export interface HostDescription {
   /** 1 to 2^32-1. */
   readonly weight: number;
   readonly metadata: { readonly [namespace: string]: { readonly [key: string]: JsonValue } };
+  /** Of the endpoint's locality. */
+  readonly localityMetadata: { readonly [namespace: string]: { readonly [key: string]: JsonValue } };
   /** Bits of HostHealthFlag that discovery sets. */
   readonly healthFlags: number;
 }

@@ -81,6 +81,7 @@ export const httpConnectionManager: SupportArea = supportArea({
       'idle_timeout',
       'max_connection_duration',
       'max_headers_count',
+      'max_response_headers_kb',
       'max_stream_duration',
       'headers_with_underscores_action',
       'max_requests_per_connection',
@@ -125,6 +126,8 @@ export const httpConnectionManager: SupportArea = supportArea({
       enable_huffman_encoding: 'how a header is packed on the wire changes no answer',
     },
   },
-  'envoy.config.core.v3.KeepaliveSettings': { implemented: ['interval', 'timeout', 'interval_jitter'] },
+  'envoy.config.core.v3.KeepaliveSettings': {
+    implemented: ['interval', 'timeout', 'interval_jitter', 'connection_idle_interval'],
+  },
   'envoy.config.core.v3.SchemeHeaderTransformation': { implemented: ['scheme_to_overwrite'] },
 });

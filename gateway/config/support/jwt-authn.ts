@@ -42,7 +42,16 @@ export const jwtAuthn: SupportArea = supportArea({
   [`${FILTER}.JwtClaimToHeader`]: { implemented: 'all' },
   [`${FILTER}.RemoteJwks`]: { implemented: ['http_uri', 'cache_duration', 'async_fetch', 'retry_policy'] },
   [`${FILTER}.JwksAsyncFetch`]: { implemented: 'all' },
-  [`${FILTER}.JwtRequirement`]: { implemented: 'all' },
+  [`${FILTER}.JwtRequirement`]: {
+    implemented: [
+      'provider_name',
+      'provider_and_audiences',
+      'requires_any',
+      'requires_all',
+      'allow_missing_or_failed',
+      'allow_missing',
+    ],
+  },
   [`${FILTER}.ProviderWithAudiences`]: { implemented: 'all' },
   [`${FILTER}.JwtRequirementOrList`]: { implemented: 'all' },
   [`${FILTER}.JwtRequirementAndList`]: { implemented: 'all' },

@@ -20,10 +20,13 @@ export const rateLimitFilter: SupportArea = supportArea({
       'filter_enabled',
       'filter_enforced',
       'failure_mode_deny_percent',
+      'rate_limits',
+      'metadata_namespace',
     ],
   },
   'envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute': {
-    implemented: ['vh_rate_limits', 'override_option', 'rate_limits', 'domain'],
+    implemented: ['vh_rate_limits', 'rate_limits', 'domain'],
+    noEffect: { override_option: 'Envoy does not act on it either' },
   },
   'envoy.config.ratelimit.v3.RateLimitServiceConfig': {
     implemented: ['grpc_service', 'transport_api_version'],

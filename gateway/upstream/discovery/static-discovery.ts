@@ -13,6 +13,7 @@ export function describeHost(endpoint: EndpointConfig, address: Address, hostnam
     priority: endpoint.priority,
     weight: endpoint.weight,
     metadata: endpoint.metadata,
+    localityMetadata: endpoint.localityMetadata,
     healthFlags: endpoint.healthFlags,
   };
 }

@@ -1,9 +1,14 @@
 import type { OutlierMonitor } from '#gateway/api/upstream.ts';
 import type { UpstreamHost } from '../host.ts';
-import type { OutlierConfig } from './outlier-config.ts';
+import type { OutlierConfig, RateKind } from './outlier-config.ts';
+import { RateBucket } from './success-rate.ts';
 
 /** Which rule a host broke. Names are those of the statistics. */
-export type EjectionKind = 'consecutive_5xx' | 'consecutive_gateway_failure' | 'consecutive_local_origin_failure';
+export type EjectionKind =
+  | 'consecutive_5xx'
+  | 'consecutive_gateway_failure'
+  | 'consecutive_local_origin_failure'
+  | RateKind;
 
 /** Where monitors report runs of errors. */
 export interface ErrorRunListener {
@@ -20,6 +25,12 @@ export class HostMonitor implements OutlierMonitor {
   /** Added to this ejection, milliseconds. */
   jitterMs = 0;
   ejected = false;
+  /** Answers of the interval that is running; with split errors the local ones apart. */
+  current: RateBucket = new RateBucket();
+  currentLocal: RateBucket = new RateBucket();
+  /** Of the last interval, percent; -1: none. */
+  successRate = -1;
+  localOriginSuccessRate = -1;
   readonly #config: OutlierConfig;
   readonly #listener: ErrorRunListener;
   #run5xx = 0;
@@ -33,6 +44,7 @@ export class HostMonitor implements OutlierMonitor {
   }
 
   putHttpResponseCode(status: number): void {
+    this.current.add(status < 500);
     if (status < 500) {
       this.#run5xx = 0;
       this.#runGateway = 0;
@@ -70,16 +82,30 @@ export class HostMonitor implements OutlierMonitor {
         this.putHttpResponseCode(500);
         return;
       case 'connect_success':
-        if (this.#config.splitLocalOrigin) this.#runLocal = 0;
+        if (this.#config.splitLocalOrigin) {
+          this.currentLocal.add(true);
+          this.#runLocal = 0;
+        }
         return;
       default:
         if (!this.#config.splitLocalOrigin) {
           this.putHttpResponseCode(result === 'timeout' || result === 'connect_timeout' ? 504 : 503);
-        } else if (++this.#runLocal === this.#config.consecutiveLocal) {
+          return;
+        }
+        this.currentLocal.add(false);
+        if (++this.#runLocal === this.#config.consecutiveLocal) {
           this.#runLocal = 0;
           this.#listener.onErrorRun(this, 'consecutive_local_origin_failure');
         }
     }
+  }
+
+  /** The interval is over. */
+  nextInterval(): void {
+    this.successRate = this.current.rate;
+    this.localOriginSuccessRate = this.currentLocal.rate;
+    this.current = new RateBucket();
+    this.currentLocal = new RateBucket();
   }
 
   /** The host is back: its runs start anew. */

@@ -17,7 +17,28 @@ export interface OutlierConfig {
   readonly splitLocalOrigin: boolean;
   readonly consecutiveLocal: number;
   readonly enforcingLocal: number;
+  readonly rates: RateRules;
 }
+
+/** Detection by success rate, over the hosts with enough requests in an interval. Shares in percent. */
+export interface RateRules {
+  readonly successMinimumHosts: number;
+  readonly successRequestVolume: number;
+  /** How many standard deviations below the mean is too low. */
+  readonly successStdevFactor: number;
+  readonly failureThreshold: number;
+  readonly failureMinimumHosts: number;
+  readonly failureRequestVolume: number;
+  /** How often a finding ejects, by what was found. */
+  readonly enforcing: Readonly<Record<RateKind, number>>;
+}
+
+/** What is found by rates. Names are those of the statistics. */
+export type RateKind =
+  | 'success_rate'
+  | 'local_origin_success_rate'
+  | 'failure_percentage'
+  | 'local_origin_failure_percentage';
 
 /** Reads the message. */
 export function readOutlierConfig(message: OutlierDetection): OutlierConfig {
@@ -36,5 +57,19 @@ export function readOutlierConfig(message: OutlierDetection): OutlierConfig {
     splitLocalOrigin: message.splitExternalLocalOriginErrors,
     consecutiveLocal: message.consecutiveLocalOriginFailure ?? 5,
     enforcingLocal: message.enforcingConsecutiveLocalOriginFailure ?? 100,
+    rates: {
+      successMinimumHosts: message.successRateMinimumHosts ?? 5,
+      successRequestVolume: message.successRateRequestVolume ?? 100,
+      successStdevFactor: (message.successRateStdevFactor ?? 1900) / 1000,
+      failureThreshold: message.failurePercentageThreshold ?? 85,
+      failureMinimumHosts: message.failurePercentageMinimumHosts ?? 5,
+      failureRequestVolume: message.failurePercentageRequestVolume ?? 50,
+      enforcing: {
+        success_rate: message.enforcingSuccessRate ?? 100,
+        local_origin_success_rate: message.enforcingLocalOriginSuccessRate ?? 100,
+        failure_percentage: message.enforcingFailurePercentage ?? 0,
+        local_origin_failure_percentage: message.enforcingFailurePercentageLocalOrigin ?? 0,
+      },
+    },
   };
 }

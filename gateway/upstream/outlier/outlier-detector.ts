@@ -5,6 +5,7 @@ import type { Counter, Gauge, Scope } from '#gateway/stats/stats.ts';
 import { HostHealthFlag, type UpstreamHost } from '../host.ts';
 import { type EjectionKind, type ErrorRunListener, HostMonitor } from './host-monitor.ts';
 import type { OutlierConfig } from './outlier-config.ts';
+import { judgeRates, type RateFindings } from './success-rate.ts';
 
 /** Told when a host was ejected or came back, so that the balancer sees it. */
 export interface EjectionListener {
@@ -18,16 +19,21 @@ export interface OutlierServices {
   readonly random: Random;
 }
 
-const otherKinds = [
+const kinds: readonly EjectionKind[] = [
+  'consecutive_5xx',
+  'consecutive_gateway_failure',
+  'consecutive_local_origin_failure',
   'success_rate',
   'local_origin_success_rate',
   'failure_percentage',
   'local_origin_failure_percentage',
-] as const;
+];
+
+const nothingFound: RateFindings<HostMonitor> = { average: -1, ejectionThreshold: -1, tooLow: [], tooManyFailures: [] };
 
 /**
- * Takes hosts out of balancing when they answer with errors in a row, for a time that grows with each ejection. Envoy's
- * outlier detection, by consecutive errors; detection by success rate is not part of it.
+ * Takes hosts out of balancing when they answer with errors in a row, or far more often than the others, for a time that
+ * grows with each ejection. Envoy's outlier detection.
  */
 export class OutlierDetector implements ErrorRunListener, TimerTarget {
   readonly #config: OutlierConfig;
@@ -40,8 +46,12 @@ export class OutlierDetector implements ErrorRunListener, TimerTarget {
   readonly #total: Counter;
   readonly #enforcedTotal: Counter;
   readonly #deprecated5xx: Counter;
+  readonly #deprecatedSuccessRate: Counter;
   readonly #detected: Readonly<Record<EjectionKind, Counter>>;
   readonly #enforced: Readonly<Record<EjectionKind, Counter>>;
+  /** What the last interval's rates were compared with. */
+  external: RateFindings<HostMonitor> = nothingFound;
+  localOrigin: RateFindings<HostMonitor> = nothingFound;
 
   constructor(config: OutlierConfig, services: OutlierServices, listener: EjectionListener, clusterScope: Scope) {
     this.#config = config;
@@ -53,19 +63,14 @@ export class OutlierDetector implements ErrorRunListener, TimerTarget {
     this.#total = scope.counter('ejections_total');
     this.#enforcedTotal = scope.counter('ejections_enforced_total');
     this.#deprecated5xx = scope.counter('ejections_consecutive_5xx');
-    const counters = (verb: string): Record<EjectionKind, Counter> => ({
-      consecutive_5xx: scope.counter(`ejections_${verb}_consecutive_5xx`),
-      consecutive_gateway_failure: scope.counter(`ejections_${verb}_consecutive_gateway_failure`),
-      consecutive_local_origin_failure: scope.counter(`ejections_${verb}_consecutive_local_origin_failure`),
-    });
+    this.#deprecatedSuccessRate = scope.counter('ejections_success_rate');
+    const counters = (verb: string): Record<EjectionKind, Counter> =>
+      Object.fromEntries(kinds.map((kind) => [kind, scope.counter(`ejections_${verb}_${kind}`)])) as Record<
+        EjectionKind,
+        Counter
+      >;
     this.#detected = counters('detected');
     this.#enforced = counters('enforced');
-    // Shown as zero, as Envoy does.
-    for (const kind of otherKinds) {
-      scope.counter(`ejections_detected_${kind}`);
-      scope.counter(`ejections_enforced_${kind}`);
-    }
-    scope.counter('ejections_success_rate');
     this.#sweep = services.timers.create(this);
     this.#sweep.enable(config.intervalMs);
   }
@@ -85,18 +90,24 @@ export class OutlierDetector implements ErrorRunListener, TimerTarget {
     this.#sweep.disable();
   }
 
-  /** A host's run of errors reached its limit. */
+  /** The monitor of a host, for the admin interface. */
+  monitorOf(host: UpstreamHost): HostMonitor | null {
+    return this.#monitors.get(host) ?? null;
+  }
+
+  /** A host broke a rule: its run of errors reached the limit, or its rate is too low. */
   onErrorRun(monitor: HostMonitor, kind: EjectionKind): void {
     if (monitor.ejected || !this.#monitors.has(monitor.host)) return;
     this.#detected[kind].inc();
     if (kind === 'consecutive_5xx') this.#deprecated5xx.inc();
+    else if (kind === 'success_rate') this.#deprecatedSuccessRate.inc();
     const { maxEjectionPercent, alwaysEjectOneHost } = this.#config;
     const percent = (100 * (this.#active.value + 1)) / this.#monitors.size;
     if (percent > maxEjectionPercent && !(alwaysEjectOneHost && this.#active.value === 0)) {
       this.#overflow.inc();
       return;
     }
-    if (kind === 'consecutive_5xx') this.#total.inc();
+    if (kind === 'consecutive_5xx' || kind === 'success_rate') this.#total.inc();
     if (this.#services.random.next() * 100 >= this.#enforcing(kind)) return;
     this.#enforcedTotal.inc();
     this.#enforced[kind].inc();
@@ -122,7 +133,28 @@ export class OutlierDetector implements ErrorRunListener, TimerTarget {
       changed = true;
     }
     if (changed) this.#listener.refreshHealth();
+    this.#judge();
     this.#sweep.enable(intervalMs);
+  }
+
+  #judge(): void {
+    const { rates, splitLocalOrigin } = this.#config;
+    const present = [...this.#monitors.values()].filter((monitor) => !monitor.ejected);
+    this.external = judgeRates(
+      present.map((host) => ({ host, bucket: host.current })),
+      rates,
+    );
+    if (splitLocalOrigin) {
+      this.localOrigin = judgeRates(
+        present.map((host) => ({ host, bucket: host.currentLocal })),
+        rates,
+      );
+    }
+    for (const monitor of this.#monitors.values()) monitor.nextInterval();
+    for (const monitor of this.external.tooLow) this.onErrorRun(monitor, 'success_rate');
+    for (const monitor of this.external.tooManyFailures) this.onErrorRun(monitor, 'failure_percentage');
+    for (const monitor of this.localOrigin.tooLow) this.onErrorRun(monitor, 'local_origin_success_rate');
+    for (const monitor of this.localOrigin.tooManyFailures) this.onErrorRun(monitor, 'local_origin_failure_percentage');
   }
 
   #eject(monitor: HostMonitor): void {
@@ -137,8 +169,16 @@ export class OutlierDetector implements ErrorRunListener, TimerTarget {
   }
 
   #enforcing(kind: EjectionKind): number {
-    const { enforcing5xx, enforcingGateway, enforcingLocal } = this.#config;
-    if (kind === 'consecutive_5xx') return enforcing5xx;
-    return kind === 'consecutive_gateway_failure' ? enforcingGateway : enforcingLocal;
+    const { enforcing5xx, enforcingGateway, enforcingLocal, rates } = this.#config;
+    switch (kind) {
+      case 'consecutive_5xx':
+        return enforcing5xx;
+      case 'consecutive_gateway_failure':
+        return enforcingGateway;
+      case 'consecutive_local_origin_failure':
+        return enforcingLocal;
+      default:
+        return rates.enforcing[kind];
+    }
   }
 }

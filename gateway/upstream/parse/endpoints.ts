@@ -23,6 +23,7 @@ export interface EndpointConfig {
   readonly priority: number;
   readonly weight: number;
   readonly metadata: { readonly [namespace: string]: { readonly [key: string]: JsonValue } };
+  readonly localityMetadata: { readonly [namespace: string]: { readonly [key: string]: JsonValue } };
   readonly healthFlags: number;
 }
 
@@ -114,7 +115,8 @@ function readEndpoint(
     locality,
     priority,
     weight: message.loadBalancingWeight ?? 1,
-    metadata: { ...groupMetadata, ...filterMetadata(message.metadata) },
+    metadata: filterMetadata(message.metadata),
+    localityMetadata: groupMetadata,
     healthFlags: healthFlags(message.healthStatus),
   };
 }

@@ -42,6 +42,8 @@ export class RateLimitConfig {
   /** Rules of the filter itself, in place of the routes'; null: it has none. */
   readonly rules: readonly RateLimitRule[] | null;
   readonly runtime: RuntimeFlags;
+  /** Where dynamic metadata of the answers goes. */
+  readonly metadataNamespace: string;
   readonly #random: Random;
   readonly #enabled: Fraction | null;
   readonly #enforced: Fraction | null;
@@ -71,6 +73,7 @@ export class RateLimitConfig {
     const own = message.rateLimits;
     const rules = diagnostics.try(() => compileRateLimitRules(own, 'rate_limits', server.node.cluster)) ?? [];
     this.rules = own.length === 0 ? null : rules;
+    this.metadataNamespace = message.metadataNamespace || 'envoy.filters.http.ratelimit';
     this.runtime = server.runtime;
     this.#random = server.random;
     this.#enabled = fraction(message.filterEnabled);
@@ -89,7 +92,7 @@ export class RateLimitConfig {
 
   /** Whether this request is refused when the service fails. */
   get deniesOnFailure(): boolean {
-    return this.failureModeDeny || (this.#denyPercent !== null && this.#draw(this.#denyPercent));
+    return this.#denyPercent === null ? this.failureModeDeny : this.#draw(this.#denyPercent);
   }
 
   /** The counters in a cluster's scope, resolved once. */

@@ -19,7 +19,6 @@ import { type RateLimitAnswer, readRateLimitResponse } from './response-reader.t
 import { xRateLimitHeaders } from './x-rate-limit-headers.ts';
 
 const method = '/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit';
-const metadataNamespace = 'envoy.filters.http.ratelimit';
 const overLimit = 2;
 const noBody = '';
 
@@ -173,7 +172,7 @@ export class RateLimitFilter implements StreamDecoderFilter, StreamEncoderFilter
     this.#state = 'complete';
     this.#call = null;
     this.#responseHeaders = answer.responseHeaders;
-    if (answer.metadata !== null) streamInfo.setDynamicMetadata(metadataNamespace, answer.metadata);
+    if (answer.metadata !== null) streamInfo.setDynamicMetadata(config.metadataNamespace, answer.metadata);
     const over = answer.code === overLimit;
     if (over) {
       stats.overLimit.inc();
