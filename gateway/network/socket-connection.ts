@@ -9,7 +9,7 @@ import type {
 } from '#gateway/api/connection.ts';
 import { ByteQueue } from '#gateway/base/byte-queue.ts';
 import { OutputBuffer, releaseSlab } from '#gateway/base/output-buffer.ts';
-import { abortSocket, plainWriteCopies, writeChunks } from '#gateway/runtime/sockets.ts';
+import { abortSocket, plainWriteCopies } from '#gateway/runtime/sockets.ts';
 import type { Timer, Timers } from '#gateway/runtime/timers.ts';
 import { atTurnEnd } from '#gateway/runtime/turn.ts';
 import { attachConnection, endThenTell, startReading, stopSocket } from './socket-events.ts';
@@ -248,29 +248,59 @@ export class SocketConnection implements Connection {
   }
 
   #flush(): void {
-    if (this.output.pendingOctets > 0) this.#write();
-    const limit = this.#bufferLimit;
-    if (limit === 0 || this.#aboveHigh || this.state !== 'open' || this.socket.writableLength <= limit) return;
-    this.#aboveHigh = true;
-    for (const callbacks of this.#callbacks) callbacks.onAboveWriteBufferHighWatermark();
-  }
-
-  #write(): void {
     const { output, socket } = this;
     const octets = output.pendingOctets;
+    if (octets === 0) return;
     if (this.state === 'closed' || this.state === 'closing' || socket.writableEnded || socket.destroyed) {
       output.take();
       return;
     }
     this.octetsSent += octets;
     const slab = output.slab;
-    // Over the limit somebody has to be told when the octets are gone: a socket's `drain` knows its own mark only, not ours.
-    const over = this.#bufferLimit !== 0 && octets + socket.writableLength > this.#bufferLimit;
-    if (over) this.#onWritten ??= () => this.#checkLow();
-    const told = over ? this.#onWritten! : undefined;
-    if (output.singleSegment) socket.write(output.takeSegment(), told);
-    else writeChunks(socket, output.take(), told);
-    if (this.#slabsReusable && socket.writableLength === 0) releaseSlab(slab);
+    const limit = this.#bufferLimit;
+    const direct = output.singleSegment && !this.#awaitingWrite && (limit === 0 || octets <= limit);
+    if (direct && socket.writableLength === 0) socket.write(output.takeSegment());
+    else {
+      const chunks = output.take();
+      for (let i = 0; i < chunks.length; i++) this.#backlog.push(chunks[i]!);
+      this.#pump();
+    }
+    const unsent = this.#backlog.length + socket.writableLength;
+    if (unsent === 0) {
+      if (this.#slabsReusable) releaseSlab(slab);
+    } else this.#checkHigh(unsent);
+  }
+
+  // One chunk is with the socket at a time: what a socket buffers itself, Bun copies into one piece before it is written.
+  #pump(): void {
+    const { socket } = this;
+    while (!this.#awaitingWrite) {
+      const chunk = this.#backlog.shift();
+      if (chunk === null) return;
+      this.#onWritten ??= () => this.#written();
+      this.#awaitingWrite = true;
+      socket.write(chunk, this.#onWritten);
+      if (socket.writableLength === 0) this.#awaitingWrite = false;
+    }
+  }
+
+  #written(): void {
+    if (this.socket.writableLength > 0) return; // told of an earlier chunk: the one that waits has its own call
+    this.#awaitingWrite = false;
+    if (this.state === 'open') this.#pump();
+    this.#checkLow();
+  }
+
+  // Only what is over the limit is written with a call at its end, so that call tells when the low mark is reached.
+  #checkHigh(unsent: number): void {
+    if (this.#bufferLimit === 0 || unsent <= this.#bufferLimit || this.#aboveHigh) return;
+    this.#aboveHigh = true;
+    for (const callbacks of this.#callbacks) callbacks.onAboveWriteBufferHighWatermark();
+  }
+
+  // Hands the whole backlog to the socket, which is about to be ended.
+  #writeBacklog(): void {
+    for (let chunk = this.#backlog.shift(); chunk !== null; chunk = this.#backlog.shift()) this.socket.write(chunk);
   }
 
   #checkLow(): void {
