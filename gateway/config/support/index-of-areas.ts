@@ -11,8 +11,10 @@ import { httpConnectionManager } from './http-connection-manager.ts';
 import { httpProtocolOptions } from './http-protocol-options.ts';
 import { jwtAuthn } from './jwt-authn.ts';
 import { listener } from './listener.ts';
+import { matching } from './matching.ts';
 import { rateLimitActions } from './rate-limit-actions.ts';
 import { rateLimitFilter } from './rate-limit-filter.ts';
+import { rbac } from './rbac.ts';
 import { route } from './route.ts';
 import { router } from './router.ts';
 import type { SupportArea } from './support-area.ts';
@@ -22,6 +24,8 @@ import { tlsInspector } from './tls-inspector.ts';
 
 /** Every area of field classes. A message type is described in one of them only. */
 export const areas: readonly SupportArea[] = [
+  rbac,
+  matching,
   accessLog,
   bootstrap,
   buffer,

@@ -3,6 +3,7 @@ import { bufferExtension } from './buffer/buffer-extension.ts';
 import { corsExtension } from './cors/cors-extension.ts';
 import { headerMutationExtension } from './header-mutation/header-mutation-extension.ts';
 import { healthCheckExtension } from './health-check/health-check-extension.ts';
+import { rbacExtension } from './rbac/rbac-extension.ts';
 import { routerExtension } from './router/router-extension.ts';
 
 /** Every HTTP filter there is. */
@@ -11,5 +12,6 @@ export const httpFilterExtensions: readonly HttpFilterExtension[] = [
   corsExtension,
   headerMutationExtension,
   healthCheckExtension,
+  rbacExtension,
   routerExtension,
 ];
