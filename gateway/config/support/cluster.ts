@@ -25,7 +25,6 @@ export const cluster: SupportArea = supportArea({
       'common_lb_config',
       'transport_socket',
       'transport_socket_matches',
-      'transport_socket_matches',
       'metadata',
       'load_balancing_policy',
       'track_cluster_stats',
@@ -50,7 +49,6 @@ export const cluster: SupportArea = supportArea({
       track_timeout_budgets: 'asks for additional statistics',
     },
   },
-  'envoy.config.cluster.v3.Cluster.TransportSocketMatch': { implemented: 'all' },
   'envoy.config.cluster.v3.Cluster.CustomClusterType': { implemented: 'all' },
   'envoy.config.cluster.v3.Cluster.TransportSocketMatch': { implemented: 'all' },
   'envoy.extensions.clusters.dns.v3.DnsCluster': {
