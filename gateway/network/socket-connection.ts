@@ -23,6 +23,9 @@ export interface SocketConnectionOptions {
   readonly connecting: boolean;
 }
 
+/** From here on a chunk is waited for before the next one is given to the socket, octets. */
+const largeChunkOctets = 16 * 1024;
+
 const noCallbacks: readonly ConnectionCallbacks[] = [];
 
 /**
@@ -248,57 +251,64 @@ export class SocketConnection implements Connection {
   }
 
   #flush(): void {
+    if (this.output.pendingOctets > 0) this.#write();
+    const limit = this.#bufferLimit;
+    if (limit === 0 || this.#aboveHigh || this.state !== 'open') return;
+    if (this.#backlog.length + this.socket.writableLength <= limit) return;
+    this.#aboveHigh = true;
+    for (const callbacks of this.#callbacks) callbacks.onAboveWriteBufferHighWatermark();
+  }
+
+  #write(): void {
     const { output, socket } = this;
     const octets = output.pendingOctets;
-    if (octets === 0) return;
     if (this.state === 'closed' || this.state === 'closing' || socket.writableEnded || socket.destroyed) {
       output.take();
       return;
     }
     this.octetsSent += octets;
     const slab = output.slab;
-    const limit = this.#bufferLimit;
-    const direct = output.singleSegment && !this.#awaitingWrite && (limit === 0 || octets <= limit);
-    if (direct && socket.writableLength === 0) socket.write(output.takeSegment());
+    if (output.singleSegment) this.#put(output.takeSegment());
     else {
-      const chunks = output.take();
-      for (let i = 0; i < chunks.length; i++) this.#backlog.push(chunks[i]!);
-      this.#pump();
+      const chunks = joinSmall(output.take());
+      for (let i = 0; i < chunks.length; i++) this.#put(chunks[i]!);
     }
-    const unsent = this.#backlog.length + socket.writableLength;
-    if (unsent === 0) {
-      if (this.#slabsReusable) releaseSlab(slab);
-    } else this.#checkHigh(unsent);
+    if (this.#slabsReusable && socket.writableLength === 0 && this.#backlog.length === 0) releaseSlab(slab);
   }
 
-  // One chunk is with the socket at a time: what a socket buffers itself, Bun copies into one piece before it is written.
-  #pump(): void {
+  // The socket is given no second chunk while a large one waits in it: what it buffers itself Bun joins by copying.
+  #put(chunk: Uint8Array): void {
     const { socket } = this;
+    if (this.#awaitingWrite) {
+      this.#backlog.push(chunk);
+      return;
+    }
+    const limit = this.#bufferLimit;
+    // Over the limit too somebody has to be told when the octets are gone: a socket's `drain` knows its own mark only.
+    const told =
+      chunk.length >= largeChunkOctets ||
+      this.#aboveHigh ||
+      (limit !== 0 && chunk.length + socket.writableLength > limit);
+    if (!told) {
+      socket.write(chunk);
+      return;
+    }
+    this.#onWritten ??= () => this.#afterWrite();
+    socket.write(chunk, this.#onWritten);
+    this.#awaitingWrite = socket.writableLength > 0;
+  }
+
+  #afterWrite(): void {
+    this.#awaitingWrite = false;
     while (!this.#awaitingWrite) {
       const chunk = this.#backlog.shift();
-      if (chunk === null) return;
-      this.#onWritten ??= () => this.#written();
-      this.#awaitingWrite = true;
-      socket.write(chunk, this.#onWritten);
-      if (socket.writableLength === 0) this.#awaitingWrite = false;
+      if (chunk === null) break;
+      if (this.state !== 'closed') this.#put(chunk);
     }
-  }
-
-  #written(): void {
-    if (this.socket.writableLength > 0) return; // told of an earlier chunk: the one that waits has its own call
-    this.#awaitingWrite = false;
-    if (this.state === 'open') this.#pump();
     this.#checkLow();
   }
 
-  // Only what is over the limit is written with a call at its end, so that call tells when the low mark is reached.
-  #checkHigh(unsent: number): void {
-    if (this.#bufferLimit === 0 || unsent <= this.#bufferLimit || this.#aboveHigh) return;
-    this.#aboveHigh = true;
-    for (const callbacks of this.#callbacks) callbacks.onAboveWriteBufferHighWatermark();
-  }
-
-  // Hands the whole backlog to the socket, which is about to be ended.
+  // Hands everything to the socket at once: its end comes next.
   #writeBacklog(): void {
     for (let chunk = this.#backlog.shift(); chunk !== null; chunk = this.#backlog.shift()) this.socket.write(chunk);
   }

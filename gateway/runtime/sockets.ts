@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import net from 'node:net';
 import { type Address, ipAddress, pipeAddress } from '#gateway/base/address.ts';
 import { runtimeName } from './runtime-name.ts';
@@ -31,6 +32,41 @@ export function connectSocket(target: ConnectTarget): net.Socket {
     if (bindAddress.port !== 0) options.localPort = bindAddress.port;
   }
   return net.connect(options);
+}
+
+const joinOctets = 32 * 1024;
+
+/**
+ * Joins neighbours as long as they have at most 32 KiB together: copying them costs less than a system call (and a TLS record) for
+ * each. Larger chunks stay as they are.
+ */
+export function joinSmall(chunks: readonly Uint8Array[]): readonly Uint8Array[] {
+  if (chunks.length === 1) return chunks;
+  const out: Uint8Array[] = [];
+  let from = 0;
+  let octets = 0;
+  for (let i = 0; i < chunks.length; i++) {
+    const length = chunks[i]!.length;
+    if (octets + length > joinOctets && i > from) {
+      out.push(joined(chunks, from, i, octets));
+      from = i;
+      octets = 0;
+    }
+    octets += length;
+  }
+  out.push(joined(chunks, from, chunks.length, octets));
+  return out;
+}
+
+function joined(chunks: readonly Uint8Array[], from: number, to: number, octets: number): Uint8Array {
+  if (to - from === 1) return chunks[from]!;
+  const all = Buffer.allocUnsafe(octets);
+  let at = 0;
+  for (let i = from; i < to; i++) {
+    all.set(chunks[i]!, at);
+    at += chunks[i]!.length;
+  }
+  return all;
 }
 
 /** Closes at once, with a RST where the runtime can send one. */
