@@ -1,8 +1,9 @@
 /**
  * The query parameters of a path, percent-decoded, to be changed and written back.
  *
- * As with Envoy, what is written is not encoded again and stands in the order of the names: a value with `&` in it becomes
- * two parameters for whoever reads the path next.
+ * As with Envoy, what is written stands in the order of the names and is not encoded again: a value with `&` in it becomes
+ * two parameters for whoever reads the path next. Unlike with Envoy, octets that no request line may carry are encoded, where
+ * Envoy sends a broken request (spaces) or refuses it (controls).
  */
 export class QueryParameters {
   readonly #values = new Map<string, string[]>();
@@ -48,12 +49,19 @@ export class QueryParameters {
     let separator = '?';
     for (const name of [...this.#values.keys()].sort()) {
       for (const value of this.#values.get(name)!) {
-        text += `${separator}${name}=${value}`;
+        text += `${separator}${name}=${value}`.replace(unsendable, percentEncode);
         separator = '&';
       }
     }
     return text;
   }
+}
+
+/** What may not stand in a request target, whatever it means. */
+const unsendable = /[^!-~]/g;
+
+function percentEncode(octet: string): string {
+  return `%${octet.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
 }
 
 /** Replaces `%41` by the octet it stands for; what is no such escape stays, and so does `+`. */

@@ -93,14 +93,21 @@ export function abortUpstream(router: AnsweringRouter, route: Route, started: bo
 
 function answerDirectly(router: AnsweringRouter, direct: DirectResponseEntry, head: RequestHead): void {
   const { config, callbacks, streamInfo } = router;
-  const location = direct.location(head, streamInfo);
-  (location === null ? config.stats.rqDirectResponse : config.stats.rqRedirect).inc();
+  const redirect = direct.location(head, streamInfo);
+  (redirect === null ? config.stats.rqDirectResponse : config.stats.rqRedirect).inc();
+  const location = redirect ?? ownLocation(direct.status, head);
   callbacks.sendLocalReply(direct.status, direct.formatBody(head, streamInfo), 'direct_response', {
     modifyHeaders(response: ResponseHead): void {
       if (location !== null) response.headers.set('location', location);
       direct.finalizeResponseHeaders(response, head, streamInfo);
     },
   });
+}
+
+/** Fixed answers that mean "created" or a redirect point at the request's own URL, as with Envoy; others at nothing. */
+function ownLocation(status: number, head: RequestHead): string | null {
+  const pointing = status === 201 || (status >= 300 && status < 400);
+  return pointing ? `${head.scheme}://${head.authority}${head.path}` : null;
 }
 
 function overloaded(router: AnsweringRouter, route: Route): LocalReplyOptions {
