@@ -9,7 +9,7 @@ import type {
 } from '#gateway/api/connection.ts';
 import { ByteQueue } from '#gateway/base/byte-queue.ts';
 import { OutputBuffer, releaseSlab } from '#gateway/base/output-buffer.ts';
-import { abortSocket, plainWriteCopies } from '#gateway/runtime/sockets.ts';
+import { abortSocket, joinSmall, plainWriteCopies } from '#gateway/runtime/sockets.ts';
 import type { Timer, Timers } from '#gateway/runtime/timers.ts';
 import { atTurnEnd } from '#gateway/runtime/turn.ts';
 import { attachConnection, endThenTell, startReading, stopSocket } from './socket-events.ts';
@@ -299,6 +299,7 @@ export class SocketConnection implements Connection {
   }
 
   #afterWrite(): void {
+    if (this.socket.writableLength > 0) return; // told of an earlier chunk: the one that waits has its own call
     this.#awaitingWrite = false;
     while (!this.#awaitingWrite) {
       const chunk = this.#backlog.shift();
