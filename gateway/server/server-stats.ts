@@ -15,7 +15,6 @@ const stateNumbers: { readonly [state in ServerState]: number } = {
 const constantGauges: readonly (readonly [name: string, value: number])[] = [
   ['server.concurrency', 1],
   ['server.hot_restart_epoch', 0],
-  ['server.hot_restart_generation', 1],
   ['server.parent_connections', 0],
   ['server.compilation_settings.fips_mode', 0],
   ['server.seconds_until_first_ocsp_response_expiring', 0],
