@@ -4,8 +4,6 @@ import { runtimeName } from './runtime-name.ts';
 export interface TlsCapabilities {
   /** TLS 1.2 cipher suites by OpenSSL name. (No runtime lets TLS 1.3 suites be chosen.) */
   readonly cipherSuites: boolean;
-  /** BoringSSL's groups of equal preference, `[A|B]`. Where false they are written out as a plain list. */
-  readonly cipherGroups: boolean;
   readonly ecdhCurves: boolean;
   readonly signatureAlgorithms: boolean;
   /** Whether a client's session can be taken from one connection and offered on the next. */
@@ -15,21 +13,18 @@ export interface TlsCapabilities {
 const all: Readonly<Record<typeof runtimeName, TlsCapabilities>> = {
   bun: {
     cipherSuites: true,
-    cipherGroups: true,
     ecdhCurves: true,
     signatureAlgorithms: true,
     clientSessions: true,
   },
   node: {
     cipherSuites: true,
-    cipherGroups: false,
     ecdhCurves: true,
     signatureAlgorithms: true,
     clientSessions: true,
   },
   deno: {
     cipherSuites: false,
-    cipherGroups: false,
     ecdhCurves: false,
     signatureAlgorithms: false,
     clientSessions: false,

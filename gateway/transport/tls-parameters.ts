@@ -30,7 +30,7 @@ export function readTlsSettings(params: TlsParameters | undefined, diagnostics: 
   return {
     minVersion,
     maxVersion,
-    ciphers: params.cipherSuites.map(able.cipherGroups ? (suite) => suite : withoutGroup).join(':'),
+    ciphers: params.cipherSuites.map(withoutGroup).join(':'),
     ecdhCurves: params.ecdhCurves.join(':'),
     signatureAlgorithms: params.signatureAlgorithms.join(':'),
   };
@@ -40,7 +40,7 @@ function refuse(field: string, diagnostics: Diagnostics): void {
   diagnostics.error(field, `${field} is not honoured by this runtime's TLS`);
 }
 
-// `[A|B]` means equal preference; a plain list keeps the choice and drops the tie.
+// BoringSSL's `[A|B]` means equal preference, which no runtime takes: a plain list keeps the choice and drops the tie.
 function withoutGroup(suite: string): string {
   return suite.startsWith('[') ? suite.slice(1, -1).replaceAll('|', ':') : suite;
 }

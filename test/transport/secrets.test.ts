@@ -72,8 +72,8 @@ function changes(source: SecretSource<unknown>, version: number): Promise<void> 
   });
 }
 
-function startTargets(server: TestServerContext): Promise<void[]> {
-  return Promise.all(server.initTargets.map((target) => new Promise<void>((done) => target.start(done))));
+async function startTargets(server: TestServerContext): Promise<void> {
+  await Promise.all(server.initTargets.map((target) => new Promise<void>((done) => target.start(done))));
 }
 
 function certificate(json: JsonObject, server: TestServerContext): SecretSource<TlsCertificateSecret> {

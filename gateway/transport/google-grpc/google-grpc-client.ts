@@ -56,6 +56,7 @@ export function readGoogleGrpc(
     at.error('google_default', 'is not supported yet');
     return null;
   }
+  // None at all, or `localCredentials`: plain text, which Envoy allows on this host only.
   return { targetUri, tls: null, initialMetadata };
 }
 
