@@ -61,6 +61,8 @@ export interface RateLimitRule {
   readonly stage: number;
   readonly disableKey: string;
   readonly applyOnStreamDone: boolean;
+  /** Whether x-ratelimit headers tell of this rule's limit; null: as the filter is set. `x_ratelimit_option`. */
+  readonly xRateLimitHeaders: boolean | null;
   /** The descriptor of this request, or null when an action had nothing to say. Pure. */
   descriptor(head: RequestHead, streamInfo: StreamInfo, route: RouteEntry | null): RateLimitDescriptor | null;
 }

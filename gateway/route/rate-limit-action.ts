@@ -11,6 +11,7 @@ import type { RequestHead } from '#gateway/protocol/headers/message-head.ts';
 import type { RateLimit_Action } from '#proto-types/envoy/config/route/v3/route_components_pb.ts';
 import type { MetadataKey } from '#proto-types/envoy/type/metadata/v3/metadata_pb.ts';
 import { HeadFormatContext } from './format-context.ts';
+import { IpSet } from './matching/ip-set.ts';
 import { allParametersMatch, compileQueryMatchers, queryParameter } from './query-parameters.ts';
 
 /** What an action looks at. */
@@ -95,6 +96,17 @@ export function compileRateLimitAction({ actionSpecifier: action }: RateLimit_Ac
       return {
         entry: (input) =>
           allParametersMatch(parameters, input.head.path) === expect ? keyed(key, value(input)) : null,
+      };
+    }
+    case 'remoteAddressMatch': {
+      const { addressMatcher: matcher, descriptorValue: text, defaultValue } = action.value;
+      const key = action.value.descriptorKey || 'remote_address_match';
+      const value = descriptorValue(text, defaultValue, 'remote_address_match');
+      const set = new IpSet(matcher?.ranges ?? [], 'remote_address_match.address_matcher.ranges');
+      const wanted = !(matcher?.invertMatch ?? false);
+      return {
+        entry: (input) =>
+          set.contains(input.streamInfo.downstreamRemoteAddress) === wanted ? keyed(key, value(input)) : null,
       };
     }
     case 'dynamicMetadata':

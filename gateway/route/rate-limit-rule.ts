@@ -16,10 +16,14 @@ type HitsSource = (head: RequestHead, streamInfo: StreamInfo) => number | null;
 /** RateLimitUnit by name, as metadata overrides write it. */
 const units: readonly string[] = ['UNKNOWN', 'SECOND', 'MINUTE', 'HOUR', 'DAY', 'MONTH', 'YEAR'];
 
+/** RateLimit.XRateLimitOption, by number. */
+const xRateLimitOptions: readonly (boolean | null)[] = [null, false, true];
+
 class CompiledRule implements RateLimitRule {
   readonly stage: number;
   readonly disableKey: string;
   readonly applyOnStreamDone: boolean;
+  readonly xRateLimitHeaders: boolean | null;
   readonly #actions: readonly RateLimitAction[];
   readonly #limit: LimitSource | null;
   readonly #hits: HitsSource | null;
@@ -29,6 +33,7 @@ class CompiledRule implements RateLimitRule {
     this.stage = message.stage ?? 0;
     this.disableKey = message.disableKey;
     this.applyOnStreamDone = message.applyOnStreamDone;
+    this.xRateLimitHeaders = xRateLimitOptions[message.xRatelimitOption] ?? null;
     this.#actions = message.actions.map((action, i) => {
       try {
         return compileRateLimitAction(action);

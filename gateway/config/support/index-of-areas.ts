@@ -11,6 +11,7 @@ import { httpConnectionManager } from './http-connection-manager.ts';
 import { httpProtocolOptions } from './http-protocol-options.ts';
 import { jwtAuthn } from './jwt-authn.ts';
 import { listener } from './listener.ts';
+import { localRateLimit } from './local-ratelimit.ts';
 import { matching } from './matching.ts';
 import { rateLimitActions } from './rate-limit-actions.ts';
 import { rateLimitFilter } from './rate-limit-filter.ts';
@@ -24,6 +25,7 @@ import { tlsInspector } from './tls-inspector.ts';
 
 /** Every area of field classes. A message type is described in one of them only. */
 export const areas: readonly SupportArea[] = [
+  localRateLimit,
   rbac,
   matching,
   accessLog,

@@ -3,7 +3,15 @@ import { type SupportArea, supportArea } from './support-area.ts';
 /** The rate limit actions of routes and virtual hosts. */
 export const rateLimitActions: SupportArea = supportArea({
   'envoy.config.route.v3.RateLimit': {
-    implemented: ['stage', 'disable_key', 'actions', 'limit', 'hits_addend', 'apply_on_stream_done'],
+    implemented: [
+      'stage',
+      'disable_key',
+      'actions',
+      'limit',
+      'hits_addend',
+      'apply_on_stream_done',
+      'x_ratelimit_option',
+    ],
   },
   'envoy.config.route.v3.RateLimit.Action': {
     implemented: [
@@ -17,6 +25,7 @@ export const rateLimitActions: SupportArea = supportArea({
       'dynamic_metadata',
       'metadata',
       'masked_remote_address',
+      'remote_address_match',
       'query_parameter_value_match',
     ],
   },
@@ -25,6 +34,7 @@ export const rateLimitActions: SupportArea = supportArea({
   'envoy.config.route.v3.RateLimit.Action.RequestHeaders': { implemented: 'all' },
   'envoy.config.route.v3.RateLimit.Action.QueryParameters': { implemented: 'all' },
   'envoy.config.route.v3.RateLimit.Action.RemoteAddress': { implemented: 'all' },
+  'envoy.config.route.v3.RateLimit.Action.RemoteAddressMatch': { implemented: 'all' },
   'envoy.config.route.v3.RateLimit.Action.MaskedRemoteAddress': { implemented: 'all' },
   'envoy.config.route.v3.RateLimit.Action.GenericKey': { implemented: 'all' },
   'envoy.config.route.v3.RateLimit.Action.HeaderValueMatch': { implemented: 'all' },

@@ -3,6 +3,7 @@ import { bufferExtension } from './buffer/buffer-extension.ts';
 import { corsExtension } from './cors/cors-extension.ts';
 import { headerMutationExtension } from './header-mutation/header-mutation-extension.ts';
 import { healthCheckExtension } from './health-check/health-check-extension.ts';
+import { localRateLimitExtension } from './local-ratelimit/local-rate-limit-extension.ts';
 import { rbacExtension } from './rbac/rbac-extension.ts';
 import { routerExtension } from './router/router-extension.ts';
 
@@ -13,5 +14,6 @@ export const httpFilterExtensions: readonly HttpFilterExtension[] = [
   headerMutationExtension,
   healthCheckExtension,
   rbacExtension,
+  localRateLimitExtension,
   routerExtension,
 ];

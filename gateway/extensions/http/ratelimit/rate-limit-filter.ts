@@ -32,6 +32,8 @@ export class RateLimitFilter implements StreamDecoderFilter, StreamEncoderFilter
   #call: Cancellable | null = null;
   #head: RequestHead | null = null;
   #cluster: ClusterInfo | null = null;
+  /** What the rules of the asked descriptors say about x-ratelimit headers, in the order of the descriptors. */
+  readonly #headerOptions: (boolean | null)[] = [];
   /** `[name, value, ...]` for the response, or null. */
   #responseHeaders: string[] | null = null;
 
@@ -160,7 +162,9 @@ export class RateLimitFilter implements StreamDecoderFilter, StreamEncoderFilter
         continue;
       }
       const descriptor = rule.descriptor(head, this.#callbacks.streamInfo, route.entry);
-      if (descriptor !== null) into.push(descriptor);
+      if (descriptor === null) continue;
+      into.push(descriptor);
+      if (!atEnd) this.#headerOptions.push(rule.xRateLimitHeaders);
     }
   }
 
@@ -181,7 +185,8 @@ export class RateLimitFilter implements StreamDecoderFilter, StreamEncoderFilter
     } else {
       stats.ok.inc();
     }
-    if (config.xRateLimitHeaders) answer.responseHeaders.push(...xRateLimitHeaders(answer.statuses));
+    const told = answer.statuses.filter((_, i) => this.#headerOptions[i] ?? config.xRateLimitHeaders);
+    if (told.length > 0) answer.responseHeaders.push(...xRateLimitHeaders(told));
     if (over && config.enforced) {
       this.#state = 'responded';
       streamInfo.setFlag(ResponseFlag.RateLimited);

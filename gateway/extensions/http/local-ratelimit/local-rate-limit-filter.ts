@@ -1,0 +1,137 @@
+import {
+  type DecoderFilterCallbacks,
+  type EncoderFilterCallbacks,
+  FilterDataStatus,
+  FilterHeadersStatus,
+  FilterTrailersStatus,
+  type StreamDecoderFilter,
+  type StreamEncoderFilter,
+} from '#gateway/api/http-filter.ts';
+import { ResponseFlag } from '#gateway/api/response-flags.ts';
+import type { RateLimitRule } from '#gateway/api/route.ts';
+import type { RequestHead, ResponseHead } from '#gateway/protocol/headers/message-head.ts';
+import { HeadFormatContext } from '#gateway/route/format-context.ts';
+import type { AskedDescriptor, LimitVerdict } from './local-limiter.ts';
+import type { LocalRateLimitConfig } from './local-rate-limit-config.ts';
+
+const limited = 'local_rate_limited';
+
+/** Limits requests with token buckets of this process. Envoy's local_ratelimit filter. */
+export class LocalRateLimitFilter implements StreamDecoderFilter, StreamEncoderFilter {
+  #config: LocalRateLimitConfig;
+  #callbacks!: DecoderFilterCallbacks;
+  #verdict: LimitVerdict | null = null;
+
+  constructor(config: LocalRateLimitConfig) {
+    this.#config = config;
+  }
+
+  setDecoderFilterCallbacks(callbacks: DecoderFilterCallbacks): void {
+    this.#callbacks = callbacks;
+  }
+
+  setEncoderFilterCallbacks(_callbacks: EncoderFilterCallbacks): void {}
+
+  decodeHeaders(head: RequestHead): FilterHeadersStatus {
+    const callbacks = this.#callbacks;
+    const config = (callbacks.routeConfig() as LocalRateLimitConfig | null) ?? this.#config;
+    this.#config = config;
+    if (!config.enabled) return FilterHeadersStatus.Continue;
+    const { stats } = config;
+    const { streamInfo } = callbacks;
+    stats.enabled.inc();
+    const asked = config.hasDescriptors ? this.#descriptors(config, head) : [];
+    const verdict = config.limiterOf(streamInfo.connection).ask(asked);
+    this.#verdict = verdict;
+    if (verdict.allowed) {
+      stats.ok.inc();
+      return FilterHeadersStatus.Continue;
+    }
+    stats.rateLimited.inc();
+    if (!config.enforced) {
+      config.requestHeaders?.apply(head, new HeadFormatContext(head, null, streamInfo));
+      return FilterHeadersStatus.Continue;
+    }
+    if (verdict.shadow) {
+      stats.shadowMode.inc();
+      return FilterHeadersStatus.Continue;
+    }
+    stats.enforced.inc();
+    streamInfo.setFlag(ResponseFlag.RateLimited);
+    callbacks.sendLocalReply(config.status, limited, limited, {
+      grpcStatus: config.grpcStatus,
+      modifyHeaders: (response) => {
+        config.responseHeaders?.apply(response, new HeadFormatContext(head, response, streamInfo));
+        if (config.retryAfter && verdict.bucket !== null)
+          response.headers.set('retry-after', String(verdict.bucket.secondsToNext));
+      },
+    });
+    return FilterHeadersStatus.StopIteration;
+  }
+
+  decodeData(): FilterDataStatus {
+    return FilterDataStatus.Continue;
+  }
+
+  decodeTrailers(): FilterTrailersStatus {
+    return FilterTrailersStatus.Continue;
+  }
+
+  encodeHeaders({ headers }: ResponseHead): FilterHeadersStatus {
+    const verdict = this.#verdict;
+    if (verdict === null || verdict.bucket === null) return FilterHeadersStatus.Continue;
+    if (verdict.headers ?? this.#config.xRateLimitHeaders) {
+      const { bucket } = verdict;
+      headers.add('x-ratelimit-limit', String(bucket.settings.maxTokens));
+      headers.add('x-ratelimit-remaining', String(bucket.remaining));
+      headers.add('x-ratelimit-reset', String(bucket.secondsToNext));
+    }
+    return FilterHeadersStatus.Continue;
+  }
+
+  encodeData(): FilterDataStatus {
+    return FilterDataStatus.Continue;
+  }
+
+  encodeTrailers(): FilterTrailersStatus {
+    return FilterTrailersStatus.Continue;
+  }
+
+  onDestroy(): void {}
+
+  #descriptors(config: LocalRateLimitConfig, head: RequestHead): readonly AskedDescriptor[] {
+    const asked: AskedDescriptor[] = [];
+    const { route } = this.#callbacks;
+    if (config.rules !== null) {
+      for (const rule of config.rules) this.#add(rule, head, asked);
+      return asked;
+    }
+    if (route === null || route.entry === null) return asked;
+    const { rateLimits, includeVirtualHostRateLimits } = route.entry;
+    this.#addStage(rateLimits, config, head, asked);
+    const option = includeVirtualHostRateLimits ? 'include' : config.virtualHostLimits;
+    if (option === 'include' || (option === 'override' && rateLimits.length === 0))
+      this.#addStage(route.virtualHost.rateLimits, config, head, asked);
+    return asked;
+  }
+
+  #addStage(
+    rules: readonly RateLimitRule[],
+    { stage, runtime }: LocalRateLimitConfig,
+    head: RequestHead,
+    into: AskedDescriptor[],
+  ): void {
+    for (const rule of rules) {
+      if (rule.stage !== stage) continue;
+      const key = rule.disableKey;
+      if (key === '' || runtime.enabled(`ratelimit.${key}.http_filter_enabled`, 100, 100, 0))
+        this.#add(rule, head, into);
+    }
+  }
+
+  #add(rule: RateLimitRule, head: RequestHead, into: AskedDescriptor[]): void {
+    const { streamInfo, route } = this.#callbacks;
+    const descriptor = rule.descriptor(head, streamInfo, route === null ? null : route.entry);
+    if (descriptor !== null) into.push({ descriptor, headers: rule.xRateLimitHeaders });
+  }
+}
