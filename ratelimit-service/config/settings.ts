@@ -91,6 +91,7 @@ const schema = z.object({
     .transform((value) => (value === '' ? 'redis' : value.toLowerCase()))
     .refine((value) => value === 'redis' || value === 'memory', 'is neither redis nor memory'),
   MEMORY_MAX_COUNTERS: integer(1_000_000, 0x7fff_ffff),
+  STOP_CACHE_KEY_INCREMENT_WHEN_OVERLIMIT: boolean(false),
   SHADOW_MODE: boolean(false),
   QUOTA_MODE: boolean(false),
   LIMIT_RESPONSE_HEADERS_ENABLED: boolean(false),
@@ -159,6 +160,7 @@ export interface Settings {
   readonly CACHE_KEY_PREFIX: string;
   readonly BACKEND_TYPE: string;
   readonly MEMORY_MAX_COUNTERS: number;
+  readonly STOP_CACHE_KEY_INCREMENT_WHEN_OVERLIMIT: boolean;
   readonly SHADOW_MODE: boolean;
   readonly QUOTA_MODE: boolean;
   readonly LIMIT_RESPONSE_HEADERS_ENABLED: boolean;
@@ -185,7 +187,6 @@ const unsupported: Readonly<Record<string, readonly string[]>> = {
   GRPC_SERVER_USE_TLS: ['false'],
   GRPC_CLIENT_TLS_CACERT: [''],
   GRPC_CLIENT_TLS_SAN: [''],
-  STOP_CACHE_KEY_INCREMENT_WHEN_OVERLIMIT: ['false'],
   RESPONSE_DYNAMIC_METADATA: ['false'],
   USE_DOG_STATSD_MOGRIFIERS: [''],
   PROMETHEUS_MAPPER_YAML: [''],

@@ -1,7 +1,8 @@
 import type { Clock } from '#gateway/runtime/clock.ts';
 import { windowStart } from '../config/limit-unit.ts';
-import type { CounterStore, CounterWaiter } from '../store/counter-store.ts';
+import type { CounterStore } from '../store/counter-store.ts';
 import type { LocalCache } from '../store/local-cache.ts';
+import { HeldCall, type HeldCallReceiver } from './held-call.ts';
 import { recordDecision } from './limit-stats.ts';
 import type { DescriptorPlan, RequestPlan } from './plan.ts';
 import type { StatsStore } from './stats-store.ts';
@@ -23,12 +24,18 @@ export class RateLimiter {
   readonly #clock: Clock;
   readonly #stats: StatsStore;
   readonly #cache: LocalCache | null;
+  readonly #holdBack: boolean;
 
-  constructor(store: CounterStore, clock: Clock, stats: StatsStore, cache: LocalCache | null) {
+  /**
+   * `holdBack`: STOP_CACHE_KEY_INCREMENT_WHEN_OVERLIMIT. Counters are read first, and when one of a request would go over
+   * its limit, only those that would are counted.
+   */
+  constructor(store: CounterStore, clock: Clock, stats: StatsStore, cache: LocalCache | null, holdBack = false) {
     this.#store = store;
     this.#clock = clock;
     this.#stats = stats;
     this.#cache = cache;
+    this.#holdBack = holdBack;
   }
 
   /** Counts a request. */
@@ -45,23 +52,30 @@ export class RateLimiter {
       return;
     }
     const call = new LimitCall(plan, waiter, nowSeconds, this.#stats, this.#cache);
-    for (let i = 0; i < plan.descriptors.length; i++) {
-      const each = plan.descriptors[i]!;
+    for (const each of plan.descriptors) {
       if (each.windowSeconds === 0) continue;
       each.rule!.stats.totalHits += each.hits;
       const start = windowStart(nowSeconds, each.windowSeconds);
-      if (each.keyWindow !== start) {
-        each.keyWindow = start;
-        each.key = each.keyPrefix + start;
-      }
+      if (each.keyWindow === start) continue;
+      each.keyWindow = start;
+      each.key = each.keyPrefix + start;
+    }
+    if (this.#holdBack) new HeldCall(plan, call, this.#store).start(this.#cache, nowSeconds);
+    else this.#count(plan, call, nowSeconds);
+  }
+
+  #count(plan: RequestPlan, call: LimitCall, nowSeconds: number): void {
+    for (let i = 0; i < plan.descriptors.length; i++) {
+      const each = plan.descriptors[i]!;
+      if (each.windowSeconds === 0) continue;
       if (this.#cache?.isOver(each.key, each.rule!.requestsPerUnit, nowSeconds) === true) call.onCached(i);
-      else this.#store.add(each.key, each.hits, start, each.windowSeconds, call, i);
+      else this.#store.add(each.key, each.hits, each.keyWindow, each.windowSeconds, call, i);
     }
   }
 }
 
 /** One request on its way through the store. */
-class LimitCall implements CounterWaiter {
+class LimitCall implements HeldCallReceiver {
   readonly #plan: RequestPlan;
   readonly #waiter: LimitWaiter;
   readonly #nowSeconds: number;
@@ -106,6 +120,8 @@ class LimitCall implements CounterWaiter {
   }
 
   #noteOver(cache: LocalCache, each: DescriptorPlan): void {
+    // The plan is shared: another call may have moved it to the next window while this one waited for its answer.
+    if (each.keyWindow !== windowStart(this.#nowSeconds, each.windowSeconds)) return;
     cache.setOver(each.key, each.rule!.requestsPerUnit, each.keyWindow + each.windowSeconds);
   }
 

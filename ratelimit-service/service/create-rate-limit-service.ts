@@ -83,7 +83,8 @@ export async function createRateLimitService(
   health.setStore(true);
   const cacheOctets = settings.LOCAL_CACHE_SIZE_IN_BYTES;
   const cache = cacheOctets > 0 ? new LocalCache(cacheOctets) : null;
-  const limits = new LimitService(new RateLimiter(store, clock, stats, cache), stats, {
+  const holdBack = settings.STOP_CACHE_KEY_INCREMENT_WHEN_OVERLIMIT;
+  const limits = new LimitService(new RateLimiter(store, clock, stats, cache, holdBack), stats, {
     keyPrefix: settings.CACHE_KEY_PREFIX,
     nearLimitRatio: settings.NEAR_LIMIT_RATIO,
     quotaMode: settings.QUOTA_MODE,

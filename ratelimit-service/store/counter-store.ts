@@ -22,6 +22,8 @@ export interface CounterStore {
     waiter: CounterWaiter,
     index: number,
   ): void;
+  /** Reads a counter without making it; 0 when there is none. The answer comes by `onCounter`, as for `add`. */
+  read(key: string, windowStart: number, windowSeconds: number, waiter: CounterWaiter, index: number): void;
   /** Whether the store can count at this moment, for the health check. */
   readonly healthy: boolean;
   /** Ends connections; what waits is answered with an error. */

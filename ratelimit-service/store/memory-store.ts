@@ -59,6 +59,12 @@ export class MemoryStore implements CounterStore {
     waiter.onCounter(index, after);
   }
 
+  read(key: string, windowStart: number, windowSeconds: number, waiter: CounterWaiter, index: number): void {
+    const window = this.#windows.get(windowSeconds);
+    const current = window !== undefined && windowStart <= window.start ? window.counters.get(key) : undefined;
+    waiter.onCounter(index, current ?? 0);
+  }
+
   close(): void {
     this.#windows.clear();
   }

@@ -26,6 +26,11 @@ export class PerSecondStore implements CounterStore {
     store.add(key, hits, windowStart, windowSeconds, waiter, index);
   }
 
+  read(key: string, windowStart: number, windowSeconds: number, waiter: CounterWaiter, index: number): void {
+    const store = windowSeconds === 1 ? this.#perSecond : this.#main;
+    store.read(key, windowStart, windowSeconds, waiter, index);
+  }
+
   close(): void {
     this.#main.close();
     this.#perSecond.close();

@@ -1,4 +1,4 @@
-import type { Cluster, Redis } from 'ioredis';
+import type { ChainableCommander, Cluster, Redis } from 'ioredis';
 import type { Random } from '#gateway/runtime/random.ts';
 import type { Timer, Timers, TimerTarget } from '#gateway/runtime/timers.ts';
 import { atTurnEnd, type TurnTask } from '#gateway/runtime/turn.ts';
@@ -25,6 +25,13 @@ class BatchEntry {
 
   constructor(ttlSeconds: number) {
     this.ttlSeconds = ttlSeconds;
+  }
+
+  add(hits: number, waiter: CounterWaiter, index: number): void {
+    this.total += hits;
+    this.waiters.push(waiter);
+    this.indices.push(index);
+    this.sums.push(this.total);
   }
 
   answer(total: number): void {
@@ -60,12 +67,12 @@ class Batch implements TimerTarget {
     for (const entry of this.#entries) entry.fail(message);
   }
 
-  /** `replies` holds INCRBY's and EXPIRE's answer for each key, as ioredis gives them. */
-  answer(replies: readonly [error: Error | null, value: unknown][]): void {
+  /** `replies` holds the answers as ioredis gives them, `stride` for each key, of which the first counts. */
+  answer(replies: readonly [error: Error | null, value: unknown][], stride: number): void {
     if (!this.#begin()) return;
     for (let i = 0; i < this.#entries.length; i++) {
-      const [error, value] = replies[2 * i]!;
-      if (error === null) this.#entries[i]!.answer(Number(value));
+      const [error, value] = replies[stride * i]!;
+      if (error === null) this.#entries[i]!.answer(Number(value ?? 0));
       else this.#entries[i]!.fail(error.message);
     }
   }
@@ -78,6 +85,31 @@ class Batch implements TimerTarget {
   }
 }
 
+/** What is sent for one key. */
+interface Commands {
+  /** Answers that each key gets; the first one is the counter. */
+  readonly stride: number;
+  queue(pipeline: ChainableCommander, key: string, entry: BatchEntry): void;
+  send(redis: Redis | Cluster, key: string, entry: BatchEntry): Promise<unknown>[];
+}
+
+const addCommands: Commands = {
+  stride: 2,
+  queue: (pipeline, key, entry) => {
+    pipeline.incrby(key, entry.total);
+    pipeline.expire(key, entry.ttlSeconds);
+  },
+  send: (redis, key, entry) => [redis.incrby(key, entry.total), redis.expire(key, entry.ttlSeconds)],
+};
+
+const readCommands: Commands = {
+  stride: 1,
+  queue: (pipeline, key) => {
+    pipeline.get(key);
+  },
+  send: (redis, key) => [redis.get(key)],
+};
+
 /**
  * Counters in Redis. All calls of one event-loop turn go in one pipeline, `INCRBY key hits` and `EXPIRE key seconds` for
  * each key; calls that add to the same key share one INCRBY, and each gets the number it would have got by itself.
@@ -86,6 +118,7 @@ export class RedisStore implements CounterStore, TurnTask {
   readonly #redis: Redis | Cluster;
   readonly #options: RedisStoreOptions;
   #entries = new Map<string, BatchEntry>();
+  #reads = new Map<string, BatchEntry>();
   #closed = false;
 
   constructor(redis: Redis | Cluster, options: RedisStoreOptions) {
@@ -105,11 +138,8 @@ export class RedisStore implements CounterStore, TurnTask {
     waiter: CounterWaiter,
     index: number,
   ): void {
-    if (this.#closed) {
-      waiter.onCounterError(index, 'redis: the store is closed');
-      return;
-    }
-    if (this.#entries.size === 0) atTurnEnd(this);
+    if (this.#refuses(waiter, index)) return;
+    this.#schedule();
     let entry = this.#entries.get(key);
     if (entry === undefined) {
       const { jitterMaxSeconds, random } = this.#options;
@@ -117,18 +147,27 @@ export class RedisStore implements CounterStore, TurnTask {
       entry = new BatchEntry(windowSeconds + jitter);
       this.#entries.set(key, entry);
     }
-    entry.total += hits;
-    entry.waiters.push(waiter);
-    entry.indices.push(index);
-    entry.sums.push(entry.total);
+    entry.add(hits, waiter, index);
+  }
+
+  read(key: string, _windowStart: number, _windowSeconds: number, waiter: CounterWaiter, index: number): void {
+    if (this.#refuses(waiter, index)) return;
+    this.#schedule();
+    let entry = this.#reads.get(key);
+    if (entry === undefined) {
+      entry = new BatchEntry(0);
+      this.#reads.set(key, entry);
+    }
+    entry.add(0, waiter, index);
   }
 
   onTurnEnd(): void {
     const entries = this.#entries;
+    const reads = this.#reads;
     this.#entries = new Map();
-    const batch = new Batch([...entries.values()], this.#options);
-    if (this.#redis.isCluster) this.#sendOneByOne(entries, batch);
-    else this.#sendPipeline(entries, batch);
+    this.#reads = new Map();
+    if (reads.size > 0) this.#send(reads, readCommands);
+    if (entries.size > 0) this.#send(entries, addCommands);
   }
 
   close(): void {
@@ -136,38 +175,47 @@ export class RedisStore implements CounterStore, TurnTask {
     this.#redis.disconnect();
   }
 
-  #sendPipeline(entries: ReadonlyMap<string, BatchEntry>, batch: Batch): void {
+  #refuses(waiter: CounterWaiter, index: number): boolean {
+    if (this.#closed) waiter.onCounterError(index, 'redis: the store is closed');
+    return this.#closed;
+  }
+
+  #schedule(): void {
+    if (this.#entries.size === 0 && this.#reads.size === 0) atTurnEnd(this);
+  }
+
+  #send(entries: ReadonlyMap<string, BatchEntry>, commands: Commands): void {
+    const batch = new Batch([...entries.values()], this.#options);
+    if (this.#redis.isCluster) this.#sendOneByOne(entries, commands, batch);
+    else this.#sendPipeline(entries, commands, batch);
+  }
+
+  #sendPipeline(entries: ReadonlyMap<string, BatchEntry>, commands: Commands, batch: Batch): void {
     const pipeline = this.#redis.pipeline();
-    for (const [key, entry] of entries) {
-      pipeline.incrby(key, entry.total);
-      pipeline.expire(key, entry.ttlSeconds);
-    }
+    for (const [key, entry] of entries) commands.queue(pipeline, key, entry);
     pipeline.exec((error, replies) => {
       if (error != null || replies == null) batch.fail(`redis: ${error?.message ?? 'no connection'}`);
-      else batch.answer(replies);
+      else batch.answer(replies, commands.stride);
     });
   }
 
   /** Keys of a cluster live on several nodes; the client's automatic pipelining gathers what goes to the same one. */
-  #sendOneByOne(entries: ReadonlyMap<string, BatchEntry>, batch: Batch): void {
+  #sendOneByOne(entries: ReadonlyMap<string, BatchEntry>, commands: Commands, batch: Batch): void {
     const replies: [Error | null, unknown][] = [];
-    let waiting = 2 * entries.size;
+    let waiting = commands.stride * entries.size;
     const settle = (at: number, error: Error | null, value: unknown): void => {
       replies[at] = [error, value];
-      if (--waiting === 0) batch.answer(replies);
+      if (--waiting === 0) batch.answer(replies, commands.stride);
     };
     let at = 0;
     for (const [key, entry] of entries) {
-      const incrby = at++;
-      const expire = at++;
-      this.#redis.incrby(key, entry.total).then(
-        (value) => settle(incrby, null, value),
-        (error: Error) => settle(incrby, error, null),
-      );
-      this.#redis.expire(key, entry.ttlSeconds).then(
-        (value) => settle(expire, null, value),
-        (error: Error) => settle(expire, error, null),
-      );
+      for (const answer of commands.send(this.#redis, key, entry)) {
+        const place = at++;
+        answer.then(
+          (value) => settle(place, null, value),
+          (error: Error) => settle(place, error, null),
+        );
+      }
     }
   }
 }

@@ -90,7 +90,12 @@ interface Service {
   readonly http: number;
 }
 
-async function startService(command: readonly string[], root: string, redisPort: number): Promise<Service> {
+async function startService(
+  command: readonly string[],
+  root: string,
+  redisPort: number,
+  env: Readonly<Record<string, string>>,
+): Promise<Service> {
   const [http = 0, grpc = 0, debug = 0] = await freePorts(3);
   const program = startProgram(command, {
     RUNTIME_ROOT: root,
@@ -104,6 +109,7 @@ async function startService(command: readonly string[], root: string, redisPort:
     GRPC_PORT: String(grpc),
     DEBUG_PORT: String(debug),
     LIMIT_RESPONSE_HEADERS_ENABLED: 'true',
+    ...env,
   });
   await program.until(async () => {
     try {
@@ -127,35 +133,42 @@ async function ask({ http }: Service, body: string): Promise<unknown> {
   return { status: response.status, answer };
 }
 
-peerTest(
-  'reference-ratelimit',
-  'the reference service answers the same and writes the same keys',
-  async (reference) => {
-    const redisServer = findPeer('redis-server');
-    if (redisServer === null) return;
-    const root = mkdtempSync(join(tmpdir(), 'sluice-rl-ref-'));
-    mkdirSync(join(root, 'rl', 'config'), { recursive: true });
-    writeFileSync(join(root, 'rl', 'config', 'a.yaml'), config);
-    const redises = [await startRedis(redisServer), await startRedis(redisServer)];
-    const services: Service[] = [];
-    try {
-      services.push(await startService([reference], root, redises[0]!.port));
-      services.push(
-        await startService(projectCommand(runtimeName, 'ratelimit-service/main.ts'), root, redises[1]!.port),
-      );
-      for (const body of requests(400)) {
-        const [theirs, ours] = [await ask(services[0]!, body), await ask(services[1]!, body)];
-        assert.deepEqual(ours, theirs, body);
+const variants: readonly (readonly [title: string, env: Readonly<Record<string, string>>])[] = [
+  ['as it is', { CACHE_KEY_PREFIX: 'pfx:' }],
+  ['with STOP_CACHE_KEY_INCREMENT_WHEN_OVERLIMIT', { STOP_CACHE_KEY_INCREMENT_WHEN_OVERLIMIT: 'true' }],
+  ['with SHADOW_MODE', { SHADOW_MODE: 'true' }],
+];
+
+for (const [title, env] of variants) {
+  peerTest(
+    'reference-ratelimit',
+    `the reference service ${title} answers the same and writes the same keys`,
+    async (reference) => {
+      const redisServer = findPeer('redis-server');
+      if (redisServer === null) return;
+      const root = mkdtempSync(join(tmpdir(), 'sluice-rl-ref-'));
+      mkdirSync(join(root, 'rl', 'config'), { recursive: true });
+      writeFileSync(join(root, 'rl', 'config', 'a.yaml'), config);
+      const redises = [await startRedis(redisServer), await startRedis(redisServer)];
+      const services: Service[] = [];
+      try {
+        const own = projectCommand(runtimeName, 'ratelimit-service/main.ts');
+        services.push(await startService([reference], root, redises[0]!.port, env));
+        services.push(await startService(own, root, redises[1]!.port, env));
+        for (const body of requests(300)) {
+          const [theirs, ours] = [await ask(services[0]!, body), await ask(services[1]!, body)];
+          assert.deepEqual(ours, theirs, body);
+        }
+        const [theirKeys, ourKeys] = [await dump(redises[0]!.port), await dump(redises[1]!.port)];
+        assert.deepEqual(ourKeys, theirKeys);
+        assert.ok(ourKeys.length > 20);
+      } finally {
+        for (const { program } of [...services, ...redises]) await program.stop();
+        rmSync(root, { recursive: true, force: true });
       }
-      const [theirKeys, ourKeys] = [await dump(redises[0]!.port), await dump(redises[1]!.port)];
-      assert.deepEqual(ourKeys, theirKeys);
-      assert.ok(ourKeys.length > 20);
-    } finally {
-      for (const { program } of [...services, ...redises]) await program.stop();
-      rmSync(root, { recursive: true, force: true });
-    }
-  },
-);
+    },
+  );
+}
 
 /** `key=value` of everything in a Redis, sorted. */
 async function dump(port: number): Promise<string[]> {

@@ -20,6 +20,9 @@ class NotingStore implements CounterStore {
     this.keys.push(key);
     this.#memory.add(key, hits, start, seconds, waiter, index);
   }
+  read(key: string, start: number, seconds: number, waiter: CounterWaiter, index: number): void {
+    this.#memory.read(key, start, seconds, waiter, index);
+  }
   close(): void {}
 }
 
@@ -30,8 +33,8 @@ class Bench implements Clock {
   readonly store: NotingStore = new NotingStore();
   readonly stats: StatsStore = new StatsStore();
   readonly service: LimitService;
-  constructor(yaml: string, options: Partial<AnswerOptions> = {}, cache: LocalCache | null = null) {
-    this.service = new LimitService(new RateLimiter(this.store, this, this.stats, cache), this.stats, {
+  constructor(yaml: string, options: Partial<AnswerOptions> = {}, cache: LocalCache | null = null, holdBack = false) {
+    this.service = new LimitService(new RateLimiter(this.store, this, this.stats, cache, holdBack), this.stats, {
       ...plain,
       ...options,
     });
@@ -262,4 +265,19 @@ descriptors:
   bench.ask({ descriptors: [d('a=10.0.0.1'), d('v=x w=y'), d('s=f/1'), d('a=')] });
   const used = [...bench.stats.limits()].filter(({ totalHits }) => totalHits > 0).map(({ key }) => key);
   assert.deepEqual(used.sort(), ['d.a_', 'd.a_10_0_0_1', 'd.s_f/*', 'd.v_x.w']);
+});
+
+test('STOP_CACHE_KEY_INCREMENT_WHEN_OVERLIMIT: a rejected request does not use up its other limits', () => {
+  const yaml = `
+domain: d
+descriptors:
+- { key: three, rate_limit: { unit: day, requests_per_unit: 3 } }
+- { key: ten, rate_limit: { unit: day, requests_per_unit: 10 } }
+`;
+  for (const cache of [null, new LocalCache(1000)]) {
+    const bench = new Bench(yaml, {}, cache, true);
+    for (let i = 0; i < 3; i++) assert.match(bench.codes(d('three=1'), d('ten=1')), /^OK/);
+    for (let i = 0; i < 3; i++) assert.equal(bench.codes(d('three=1'), d('ten=1')), 'OVER OVER:0 OK:7');
+    assert.equal(bench.codes(d('ten=1')), 'OK OK:6');
+  }
 });
