@@ -33,7 +33,7 @@ export class AppendFile {
 
   /** Appends octet text (latin-1). One call at a time: wait for `done`, which gets null or what went wrong. */
   append(text: string, done: (error: Error | null) => void): void {
-    this.#write(this.#fd, Buffer.from(text, 'latin1'), 0, done);
+    this.#write(this.#fd, octetsOf(text), 0, done);
   }
 
   #write(fd: number, octets: Uint8Array, from: number, done: (error: Error | null) => void): void {
@@ -52,4 +52,12 @@ export class AppendFile {
   close(): void {
     if (this.#owned) close(this.#fd, () => {});
   }
+}
+
+const encoder = new TextEncoder();
+
+/** Octets of latin-1 text. Nearly all of it is ASCII, which the text encoder writes faster than anything on every runtime. */
+function octetsOf(text: string): Uint8Array {
+  const octets = encoder.encode(text);
+  return octets.length === text.length ? octets : Buffer.from(text, 'latin1');
 }

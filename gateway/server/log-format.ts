@@ -62,7 +62,7 @@ const flags: { readonly [flag: string]: Part } = {
   '%': '%',
 };
 
-const plainTimeFlags = 'aAbBCdDHIjmMpRSTyYz';
+const plainTimeFlags = 'aAbBCdDHImMpRSTyYz';
 
 /**
  * Compiles a spdlog pattern (`--log-format`). Places in the source do not exist here and are left out. Null when a flag

@@ -126,7 +126,7 @@ describe('the end of a gateway', () => {
     const gateway = await startGateway(staticResources([listener], [staticCluster('up', [port])]));
     const file = join(gateway.dir, 'a.log');
     renameSync(file, `${file}.1`);
-    gateway.child.kill('SIGUSR1');
+    gateway.signal('SIGUSR1');
     for (let i = 0; i < 200 && !existsSync(file); i++) await delay(20);
     assert.equal(readFileSync(file, 'utf8'), '');
     upstream.close();

@@ -60,9 +60,14 @@ export class GatewayProcess {
     return adminRequest(this.adminPort, path, method);
   }
 
+  /** Sends a signal. (Deno's `child.kill` takes any signal for the child's end and forgets its exit code.) */
+  signal(name: NodeJS.Signals): void {
+    process.kill(this.child.pid!, name);
+  }
+
   /** Sends SIGTERM and resolves with the exit code. */
   async terminate(): Promise<number | null> {
-    this.child.kill('SIGTERM');
+    this.signal('SIGTERM');
     return await this.#exited;
   }
 

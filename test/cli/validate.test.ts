@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { gatewayCommand } from '#test/support/gateway-command.ts';
+import { ownRuntime } from '#test/support/gateway-process.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'sluice-validate-'));
+
+function run(args: readonly string[]): { code: number | null; out: string; err: string } {
+  const [program, ...before] = gatewayCommand(ownRuntime);
+  const { status, stdout, stderr } = spawnSync(program!, [...before, ...args], { encoding: 'utf8', cwd: dir });
+  return { code: status, out: stdout, err: stderr };
+}
+
+describe('sluice validate', () => {
+  after(() => rmSync(dir, { recursive: true, force: true }));
+
+  test('a good configuration: 0', () => {
+    writeFileSync(join(dir, 'good.yaml'), 'static_resources: { clusters: [ { name: a } ] }\n');
+    assert.deepEqual(run(['validate', '-c', 'good.yaml']), {
+      code: 0,
+      out: "configuration 'good.yaml' OK\n",
+      err: '',
+    });
+    assert.equal(run(['--mode', 'validate', '-c', 'good.yaml']).code, 0);
+  });
+
+  test('every problem with its place: 1', () => {
+    const lines = [
+      'static_resources:',
+      '  clusters:',
+      '  - { name: a, typ: STATIC }',
+      '  - { name: b, connect_timeout: soon }',
+      '  - { name: c, lb_policy: RANDM }',
+    ];
+    writeFileSync(join(dir, 'bad.yaml'), `${lines.join('\n')}\n`);
+    const { code, err } = run(['validate', '-c', 'bad.yaml']);
+    assert.equal(code, 1);
+    const found = err.trimEnd().split('\n');
+    assert.match(found[0]!, /^bad\.yaml:3:\d+: error: static_resources\.clusters\[0\].*typ.*did you mean/);
+    assert.match(found[1]!, /^bad\.yaml:4:\d+: error: static_resources\.clusters\[1\]\.connect_timeout/);
+    assert.match(found[2]!, /^bad\.yaml:5:\d+: error: static_resources\.clusters\[2\]\.lb_policy/);
+    assert.equal(found.at(-1), 'configuration is refused: 3 errors');
+  });
+
+  test('problems that only building finds are found too', () => {
+    const log =
+      '{ name: f, typed_config: { "@type": type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog, log_format: { text_format_source: { inline_string: "%NOPE%" } } } }';
+    writeFileSync(
+      join(dir, 'built.yaml'),
+      `admin: { address: { socket_address: { address: 127.0.0.1, port_value: 0 } }, access_log: [ ${log} ] }\n`,
+    );
+    const { code, err } = run(['validate', '-c', 'built.yaml']);
+    assert.equal(code, 1);
+    assert.match(err, /built\.yaml:1:\d+: error: admin\.access_log\[0\].*unknown command operator %NOPE%/);
+  });
+
+  test('--config-yaml is merged over the file', () => {
+    writeFileSync(join(dir, 'base.yaml'), 'node: { id: one, cluster: c }\n');
+    assert.equal(run(['validate', '-c', 'base.yaml', '--config-yaml', 'node: { id: two }']).code, 0);
+    const { code, err } = run(['validate', '-c', 'base.yaml', '--config-yaml', 'nodes: {}']);
+    assert.equal(code, 1);
+    assert.match(err, /--config-yaml/);
+  });
+
+  test('a file that is not there, no file at all, an unknown command', () => {
+    assert.match(run(['validate', '-c', 'none.yaml']).err, /cannot read 'none\.yaml'/);
+    assert.match(run(['validate']).err, /one of --config-path and --config-yaml is required/);
+    assert.match(run(['validat']).err, /unknown command 'validat'; did you mean validate\?/);
+  });
+});
