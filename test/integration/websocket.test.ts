@@ -49,8 +49,8 @@ describe('WebSocket through the gateway', () => {
       'http2_protocol_options: { allow_connect: true }',
     ];
     const listeners = [
-      httpListener({ name: 'on', virtualHosts: allTo('up'), manager }),
-      httpListener({ name: 'off', virtualHosts: allTo('up') }),
+      httpListener({ name: 'upgrading', virtualHosts: allTo('up'), manager }),
+      httpListener({ name: 'plain', virtualHosts: allTo('up') }),
     ];
     gateway = await startGateway(staticResources(listeners, [staticCluster('up', [port])]));
   });
@@ -92,20 +92,20 @@ describe('WebSocket through the gateway', () => {
 
   it('echoes a frame over HTTP/1.1', async () => {
     const frame = textFrame('hello');
-    const { head, echoed } = await upgrade('on', frame);
+    const { head, echoed } = await upgrade('upgrading', frame);
     assert.match(head, /^HTTP\/1\.1 101 /);
     assert.match(head, /upgrade: websocket/i);
     assert.deepEqual(echoed, frame);
   });
 
   it('is refused with 403 where no upgrade is configured', async () => {
-    const { head } = await upgrade('off', textFrame('x'));
+    const { head } = await upgrade('plain', textFrame('x'));
     assert.match(head, /^HTTP\/1\.1 403 /);
   });
 
   it('echoes a frame over HTTP/2 extended CONNECT', async () => {
     const frame = textFrame('over h2');
-    const session = http2.connect(`http://127.0.0.1:${gateway.port('on')}`);
+    const session = http2.connect(`http://127.0.0.1:${gateway.port('upgrading')}`);
     const echoed = await new Promise<Buffer>((resolve, reject) => {
       session.on('error', reject);
       session.once('remoteSettings', () => {
