@@ -17,17 +17,25 @@ export const passThroughOctets = 4096;
 /** Size of a pooled slab, octets. */
 export const slabOctets = 8192;
 
+/** The rest of a slab is kept for another connection while it has this many octets. */
+const minTailOctets = 1024;
 const maxPooledSlabs = 256;
 const slabPool: Uint8Array[] = [];
 
-/** Takes a slab of `slabOctets` from the process-wide pool. */
+/** Takes an open slab of at least `minTailOctets` from the process-wide pool: a whole one, or the unused rest of one. */
 export function acquireSlab(): Uint8Array {
   return slabPool.pop() ?? new Uint8Array(new ArrayBuffer(slabOctets));
 }
 
 /** Gives a slab back. The caller guarantees that no socket still holds a view of it. */
 export function releaseSlab(slab: Uint8Array): void {
-  if (slab.length === slabOctets && slabPool.length < maxPooledSlabs) slabPool.push(slab);
+  if (slab.length >= minTailOctets && slab.length <= slabOctets && slabPool.length < maxPooledSlabs)
+    slabPool.push(slab);
+}
+
+/** Gives back what is unused of a slab from `end` on, while a socket still holds a view of the octets before. */
+export function releaseTail(slab: Uint8Array, end: number): void {
+  if (slab.length - end >= minTailOctets) releaseSlab(slab.subarray(end));
 }
 
 const encoder = new TextEncoder();
@@ -59,6 +67,7 @@ export class OutputBuffer {
     if (this.slab.length - this.end >= octets) return;
     this.#closeSlab();
     this.slab = octets <= slabOctets ? acquireSlab() : new Uint8Array(octets);
+    if (this.slab.length < octets) this.slab = new Uint8Array(slabOctets); // it was the rest of a slab, and too short
     this.end = 0;
     this.#start = 0;
   }

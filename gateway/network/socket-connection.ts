@@ -8,7 +8,7 @@ import type {
   ConnectionSink,
 } from '#gateway/api/connection.ts';
 import { ByteQueue } from '#gateway/base/byte-queue.ts';
-import { OutputBuffer, releaseSlab } from '#gateway/base/output-buffer.ts';
+import { OutputBuffer, releaseSlab, releaseTail } from '#gateway/base/output-buffer.ts';
 import { abortSocket, joinSmall, plainWriteCopies } from '#gateway/runtime/sockets.ts';
 import type { Timer, Timers } from '#gateway/runtime/timers.ts';
 import { atTurnEnd } from '#gateway/runtime/turn.ts';
@@ -267,13 +267,14 @@ export class SocketConnection implements Connection {
       return;
     }
     this.octetsSent += octets;
-    const slab = output.slab;
+    const { slab, end } = output;
     if (output.singleSegment) this.#put(output.takeSegment());
     else {
       const chunks = joinSmall(output.take());
       for (let i = 0; i < chunks.length; i++) this.#put(chunks[i]!);
     }
     if (this.#slabsReusable && socket.writableLength === 0 && this.#backlog.length === 0) releaseSlab(slab);
+    else releaseTail(slab, end);
   }
 
   // The socket is given no second chunk while a large one waits in it: what it buffers itself Bun joins by copying.

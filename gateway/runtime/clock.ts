@@ -1,3 +1,5 @@
+import { turnNowMs } from './turn.ts';
+
 /** Source of time. Injected everywhere so that tests can freeze it. */
 export interface Clock {
   /** Monotonic milliseconds with fractions, from an arbitrary origin: for durations and timeouts. */
@@ -8,6 +10,6 @@ export interface Clock {
 
 /** The process's real clocks. */
 export const systemClock: Clock = {
-  nowMs: () => performance.now(),
+  nowMs: turnNowMs,
   wallMs: () => Date.now(),
 };

@@ -6,6 +6,7 @@ export interface TurnTask {
 let queue: TurnTask[] = [];
 let spare: TurnTask[] = [];
 let scheduled = false;
+let turnMs = 0; // 0: not read yet in this turn
 
 /**
  * Runs `task.onTurnEnd()` once when the events of this turn have been handled. Connections flush their output here: one
@@ -19,11 +20,28 @@ export function atTurnEnd(task: TurnTask): void {
   }
 }
 
+/**
+ * Monotonic milliseconds, read from the system once a turn as soon as the turn has work put off to its end: what happens in
+ * one turn happens at one time.
+ */
+export function turnNowMs(): number {
+  if (!scheduled) return performance.now();
+  if (turnMs === 0) turnMs = performance.now();
+  return turnMs;
+}
+
 function runTurnEnd(): void {
+  turnMs = 0;
   const tasks = queue;
   queue = spare;
   scheduled = false;
-  for (let i = 0; i < tasks.length; i++) tasks[i]!.onTurnEnd();
-  tasks.length = 0;
-  spare = tasks;
+  let i = 0;
+  try {
+    for (; i < tasks.length; i++) tasks[i]!.onTurnEnd();
+  } finally {
+    // One task that throws must not cost the others their turn.
+    for (i++; i < tasks.length; i++) atTurnEnd(tasks[i]!);
+    tasks.length = 0;
+    spare = tasks;
+  }
 }
