@@ -57,6 +57,11 @@ const schema = z.object({
   GRPC_PORT: port(8081),
   GRPC_MAX_CONNECTION_AGE: duration('24h'),
   GRPC_MAX_CONNECTION_AGE_GRACE: duration('1h'),
+  GRPC_SERVER_USE_TLS: boolean(false),
+  GRPC_SERVER_TLS_CERT: text(''),
+  GRPC_SERVER_TLS_KEY: text(''),
+  GRPC_CLIENT_TLS_CACERT: text(''),
+  GRPC_CLIENT_TLS_SAN: text(''),
   LOG_LEVEL: text('WARN'),
   LOG_FORMAT: z.enum(['text', 'json'], 'is neither text nor json').default('text'),
   FORCE_START_WITHOUT_INITIAL_CONFIG: boolean(false),
@@ -134,6 +139,11 @@ export interface Settings {
   readonly GRPC_PORT: number;
   readonly GRPC_MAX_CONNECTION_AGE: number;
   readonly GRPC_MAX_CONNECTION_AGE_GRACE: number;
+  readonly GRPC_SERVER_USE_TLS: boolean;
+  readonly GRPC_SERVER_TLS_CERT: string;
+  readonly GRPC_SERVER_TLS_KEY: string;
+  readonly GRPC_CLIENT_TLS_CACERT: string;
+  readonly GRPC_CLIENT_TLS_SAN: string;
   readonly LOG_LEVEL: string;
   readonly LOG_FORMAT: 'text' | 'json';
   readonly FORCE_START_WITHOUT_INITIAL_CONFIG: boolean;
@@ -184,9 +194,6 @@ export interface Settings {
 /** What the reference service knows and this one does not, with the value that means "not used". */
 const unsupported: Readonly<Record<string, readonly string[]>> = {
   CONFIG_TYPE: ['FILE'],
-  GRPC_SERVER_USE_TLS: ['false'],
-  GRPC_CLIENT_TLS_CACERT: [''],
-  GRPC_CLIENT_TLS_SAN: [''],
   RESPONSE_DYNAMIC_METADATA: ['false'],
   USE_DOG_STATSD_MOGRIFIERS: [''],
   PROMETHEUS_MAPPER_YAML: [''],

@@ -18,6 +18,7 @@ import { RedisStore } from '../store/redis-store.ts';
 import { createDebugApi } from './debug-api.ts';
 import { HealthApi } from './grpc-health.ts';
 import { GrpcServer } from './grpc-server.ts';
+import { GrpcTls, type GrpcTlsOptions } from './grpc-tls.ts';
 import { Health } from './health.ts';
 import { createJsonApi } from './json-api.ts';
 import { LimitService } from './limit-service.ts';
@@ -106,6 +107,7 @@ export async function createRateLimitService(
     { maxMs: settings.GRPC_MAX_CONNECTION_AGE, graceMs: settings.GRPC_MAX_CONNECTION_AGE_GRACE },
     timers,
     random,
+    settings.GRPC_SERVER_USE_TLS ? (onSecure) => new GrpcTls(tlsOptions(settings), clock, log, onSecure) : null,
   );
   const flusher = new StatsFlusher(createStatsSink(settings, stats, log), stats, settings.STATS_FLUSH_INTERVAL, timers);
   const servers: ServerType[] = [];
@@ -186,6 +188,15 @@ async function openRedis(
   }
   const jitterMaxSeconds = settings.EXPIRATION_JITTER_MAX_SECONDS;
   return new RedisStore(client, { jitterMaxSeconds, timeoutMs: redis.timeoutMs, random, timers });
+}
+
+function tlsOptions(settings: Settings): GrpcTlsOptions {
+  return {
+    certPath: settings.GRPC_SERVER_TLS_CERT,
+    keyPath: settings.GRPC_SERVER_TLS_KEY,
+    clientCaPath: settings.GRPC_CLIENT_TLS_CACERT,
+    clientSan: settings.GRPC_CLIENT_TLS_SAN,
+  };
 }
 
 function readOptional(path: string): string | null {

@@ -3,11 +3,12 @@ import type { Random } from '#gateway/runtime/random.ts';
 import type { Timers } from '#gateway/runtime/timers.ts';
 import { type ConnectionAge, type ConnectionOwner, GrpcConnection } from './grpc-connection.ts';
 import type { GrpcServices } from './grpc-stream.ts';
+import type { GrpcTls } from './grpc-tls.ts';
 
 /** Where the gRPC server listens. */
 export type GrpcAddress = { readonly host: string; readonly port: number } | { readonly path: string };
 
-/** The gRPC server: one HTTP/2 connection a socket, prior knowledge, no TLS. */
+/** The gRPC server: one HTTP/2 connection a socket, by prior knowledge or over TLS. */
 export class GrpcServer implements ConnectionOwner {
   readonly #services: GrpcServices;
   readonly #age: ConnectionAge;
@@ -17,12 +18,23 @@ export class GrpcServer implements ConnectionOwner {
   readonly #connections = new Set<GrpcConnection>();
   #whenEmpty: (() => void) | null = null;
 
-  constructor(services: GrpcServices, age: ConnectionAge, timers: Timers, random: Random) {
+  /** `tls` makes the TLS gate from the function that takes its sockets; null for none. */
+  constructor(
+    services: GrpcServices,
+    age: ConnectionAge,
+    timers: Timers,
+    random: Random,
+    tls: ((onSecure: (socket: net.Socket) => void) => GrpcTls) | null = null,
+  ) {
     this.#services = services;
     this.#age = age;
     this.#timers = timers;
     this.#random = random;
-    this.#server = net.createServer({ noDelay: true }, (socket) => this.#onSocket(socket));
+    const gate = tls === null ? null : tls((socket) => this.#onSocket(socket));
+    this.#server = net.createServer({ noDelay: true }, (socket) => {
+      if (gate === null) this.#onSocket(socket);
+      else gate.accept(socket);
+    });
   }
 
   /** Listens; answers the port, 0 for a unix socket. Rejects when the address is taken. */

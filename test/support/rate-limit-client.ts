@@ -7,8 +7,9 @@ import type { RateLimitRequest, RateLimitResponse } from '#proto-types/envoy/ser
 export class RateLimitClient {
   readonly #client: grpc.Client;
 
-  constructor(address: string) {
-    this.#client = new grpc.Client(address, grpc.credentials.createInsecure());
+  /** `credentials`: plain text when absent. */
+  constructor(address: string, credentials: grpc.ChannelCredentials = grpc.credentials.createInsecure()) {
+    this.#client = new grpc.Client(address, credentials);
   }
 
   /** Asks; each descriptor is `key=value key=value`. Rejects with the gRPC error. */

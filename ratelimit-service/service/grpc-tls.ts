@@ -1,0 +1,108 @@
+import { X509Certificate } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import tls from 'node:tls';
+import type { Logger } from '#gateway/base/log.ts';
+import type { Clock } from '#gateway/runtime/clock.ts';
+
+/** TLS of the gRPC server, by the paths of its PEM files. */
+export interface GrpcTlsOptions {
+  readonly certPath: string;
+  readonly keyPath: string;
+  /** Clients must show a certificate of this authority; empty: none is asked for. */
+  readonly clientCaPath: string;
+  /** The client's certificate must name this DNS name; empty: any will do. */
+  readonly clientSan: string;
+}
+
+/** The files are looked at again this long after the last look, milliseconds. */
+const lookAgainMs = 1000;
+
+/**
+ * Turns accepted sockets into TLS ones. Certificate files that have changed are used for new connections; when they cannot
+ * be read, the old ones stay in use and the log says so.
+ */
+export class GrpcTls {
+  readonly #options: GrpcTlsOptions;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #onSecure: (socket: tls.TLSSocket) => void;
+  #server: tls.Server;
+  #stamp: string;
+  #lookedAtMs: number;
+
+  /** Throws when the files are missing or do not belong together. */
+  constructor(options: GrpcTlsOptions, clock: Clock, log: Logger, onSecure: (socket: tls.TLSSocket) => void) {
+    this.#options = options;
+    this.#clock = clock;
+    this.#log = log;
+    this.#onSecure = onSecure;
+    this.#stamp = this.#stampOfFiles();
+    this.#lookedAtMs = clock.nowMs();
+    this.#server = this.#createServer();
+  }
+
+  /** Begins the handshake on a socket; `onSecure` follows, unless the handshake fails. */
+  accept(socket: Socket): void {
+    this.#reloadWhenChanged();
+    this.#server.emit('connection', socket);
+  }
+
+  #reloadWhenChanged(): void {
+    const nowMs = this.#clock.nowMs();
+    if (nowMs - this.#lookedAtMs < lookAgainMs) return;
+    this.#lookedAtMs = nowMs;
+    try {
+      const stamp = this.#stampOfFiles();
+      if (stamp === this.#stamp) return;
+      this.#server = this.#createServer();
+      this.#stamp = stamp;
+      this.#log.info('TLS: the certificate files have changed and are in use');
+    } catch (error) {
+      this.#log.error(`TLS: the certificate files cannot be used, the old ones stay: ${(error as Error).message}`);
+    }
+  }
+
+  #stampOfFiles(): string {
+    const { certPath, keyPath, clientCaPath } = this.#options;
+    const paths = [certPath, keyPath, clientCaPath].filter((path) => path !== '');
+    return paths.map((path) => `${statSync(path).mtimeMs} ${statSync(path).size}`).join(',');
+  }
+
+  /** A server that never listens: it is given sockets. */
+  #createServer(): tls.Server {
+    const { certPath, keyPath, clientCaPath } = this.#options;
+    const cert = readFileSync(certPath, 'utf8');
+    const key = readFileSync(keyPath, 'utf8');
+    // Not every runtime looks whether they belong together.
+    tls.createSecureContext({ cert, key });
+    const server = tls.createServer({
+      cert,
+      key,
+      ALPNProtocols: ['h2'],
+      minVersion: 'TLSv1.2',
+      ...(clientCaPath === ''
+        ? {}
+        : { ca: readFileSync(clientCaPath, 'utf8'), requestCert: true, rejectUnauthorized: true }),
+    });
+    server.on('secureConnection', (socket) => this.#onSecureConnection(socket));
+    server.on('tlsClientError', (error: Error, socket: tls.TLSSocket) => {
+      if (this.#log.debugOn) this.#log.debug(`TLS: ${error.message}`);
+      socket.destroy();
+    });
+    return server;
+  }
+
+  #onSecureConnection(socket: tls.TLSSocket): void {
+    const { clientCaPath, clientSan } = this.#options;
+    if (clientCaPath !== '' && clientSan !== '') {
+      const raw = socket.getPeerCertificate().raw as Uint8Array | undefined;
+      if (raw === undefined || new X509Certificate(raw).checkHost(clientSan) === undefined) {
+        if (this.#log.debugOn) this.#log.debug(`TLS: the client's certificate does not name ${clientSan}`);
+        socket.destroy();
+        return;
+      }
+    }
+    this.#onSecure(socket);
+  }
+}
