@@ -199,6 +199,9 @@ export class HostPool implements HttpPool {
     }
     resources.connections.acquire();
     stats.cxTotal.inc();
+    // With ALPN the version is known, and counted, when the handshake is done.
+    if (this.protocol === 'http1') stats.cxHttp1Total.inc();
+    else if (this.protocol === 'http2') stats.cxHttp2Total.inc();
     stats.cxActive.inc();
     host.stats.cxTotal.inc();
     host.stats.cxActive.inc();

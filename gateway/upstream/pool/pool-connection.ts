@@ -176,7 +176,7 @@ export class PoolConnection implements ConnectionCallbacks, ConnectionSink, Clie
     const http2 = pool.protocol === 'http2' || (pool.protocol === 'auto' && this.connection.info.tls?.alpn === 'h2');
     stats.cxConnectMs.record(settings.clock.nowMs() - this.#startedMs);
     if (http2) {
-      stats.cxHttp2Total.inc();
+      if (pool.protocol === 'auto') stats.cxHttp2Total.inc();
       this.protocol = 'HTTP/2';
       this.#concurrent = http.http2.maxConcurrentStreams;
       this.#codec = settings.codecs.http2(this.connection, this, http.http2);
@@ -190,7 +190,7 @@ export class PoolConnection implements ConnectionCallbacks, ConnectionSink, Clie
         );
       }
     } else {
-      stats.cxHttp1Total.inc();
+      if (pool.protocol === 'auto') stats.cxHttp1Total.inc();
       this.#codec = settings.codecs.http1(this.connection, this, http.http1);
     }
     this.connection.setSink(this);

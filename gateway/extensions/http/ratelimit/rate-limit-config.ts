@@ -62,6 +62,9 @@ export class RateLimitConfig {
     const service = message.rateLimitService?.grpcService;
     const at = diagnostics.at('rate_limit_service.grpc_service');
     if (service === undefined) at.error('', 'a grpc_service is needed');
+    if ((message.rateLimitService?.transportApiVersion as number | undefined) === 1) {
+      diagnostics.error('rate_limit_service.transport_api_version', 'V2 is no longer spoken; only V3 is');
+    }
     this.client = service === undefined ? noClient : server.grpcClient(service, at);
     this.xRateLimitHeaders = (message.enableXRatelimitHeaders as number) === 1;
     this.tellRateLimited = !message.disableXEnvoyRatelimitedHeader;

@@ -1,0 +1,310 @@
+import assert from 'node:assert/strict';
+import { Buffer } from 'node:buffer';
+import { describe, it } from 'node:test';
+import { fromJson, type JsonValue, toBinary } from '@bufbuild/protobuf';
+import fc from 'fast-check';
+import type { GrpcUnaryCallbacks } from '#gateway/api/async-client.ts';
+import type { FilterChainBuilder, StreamDecoderFilter, StreamEncoderFilter } from '#gateway/api/http-filter.ts';
+import type { RateLimitDescriptor, RateLimitRule, RouteEntry, VirtualHost } from '#gateway/api/route.ts';
+import type { ClusterInfo } from '#gateway/api/upstream.ts';
+import { Diagnostics } from '#gateway/config/diagnostics.ts';
+import { rateLimitExtension } from '#gateway/extensions/http/ratelimit/rate-limit-extension.ts';
+import { writeRateLimitRequest } from '#gateway/extensions/http/ratelimit/request-writer.ts';
+import { readByRegistry, readRateLimitResponse } from '#gateway/extensions/http/ratelimit/response-reader.ts';
+import { xRateLimitHeaders } from '#gateway/extensions/http/ratelimit/x-rate-limit-headers.ts';
+import { createMessage, decodeMessage, encodeMessage, messageSchema, protoRegistry } from '#gateway/proto/registry.ts';
+import { ResponseHead } from '#gateway/protocol/headers/message-head.ts';
+import type { RateLimitRequest, RateLimitResponse } from '#proto-types/envoy/service/ratelimit/v3/rls_pb.ts';
+import { FilterStream, requestHead, routeTo } from '#test/support/router-stream.ts';
+import { createTestServerContext, type TestServerContext } from '#test/support/server-context.ts';
+import { createUpstreamWorld } from '#test/support/upstream-world.ts';
+
+const requestType = 'envoy.service.ratelimit.v3.RateLimitRequest';
+const responseType = 'envoy.service.ratelimit.v3.RateLimitResponse';
+
+const entry = (key: string, value: string): RateLimitDescriptor => ({
+  entries: [{ key, value }],
+  limit: null,
+  hitsAddend: null,
+});
+
+describe('rate-limit request writer', () => {
+  it('writes what the registry writes, whatever is in it', () => {
+    const text = fc.oneof(fc.string({ maxLength: 20 }), fc.string({ unit: 'grapheme', maxLength: 20 }));
+    const descriptor = fc.record({
+      entries: fc.array(fc.record({ key: text, value: text }), { maxLength: 4 }),
+      limit: fc.option(fc.record({ requestsPerUnit: fc.nat(0xffff_ffff), unit: fc.nat(6) })),
+      hitsAddend: fc.option(fc.nat(1_000_000_000)),
+    });
+    fc.assert(
+      fc.property(text, fc.array(descriptor, { maxLength: 4 }), fc.nat(0xffff_ffff), (domain, descriptors, hits) => {
+        const ours = writeRateLimitRequest(domain, descriptors, hits);
+        const theirs = encodeMessage(
+          createMessage<RateLimitRequest>(requestType, {
+            domain,
+            hitsAddend: hits,
+            descriptors: descriptors.map((d) => ({
+              entries: d.entries,
+              ...(d.limit === null ? {} : { limit: d.limit }),
+              ...(d.hitsAddend === null ? {} : { hitsAddend: BigInt(d.hitsAddend) }),
+            })),
+          }),
+        );
+        assert.deepEqual(Buffer.from(ours).toString('hex'), Buffer.from(theirs).toString('hex'));
+      }),
+      { numRuns: 300, seed: 11 },
+    );
+  });
+
+  it('passes octets of header values through when they are UTF-8', () => {
+    const octets = Buffer.from('zürich').toString('latin1');
+    const decoded = decodeMessage<RateLimitRequest>(requestType, writeRateLimitRequest('d', [entry('k', octets)], 0));
+    assert.equal(decoded.descriptors[0]!.entries[0]!.value, 'zürich');
+  });
+});
+
+describe('rate-limit response reader', () => {
+  const limit = { name: 'n', requests_per_unit: 10, unit: 'MINUTE' };
+  const responses: readonly { name: string; json: JsonValue }[] = [
+    { name: 'plain', json: { overall_code: 'OK' } },
+    {
+      name: 'with statuses',
+      json: {
+        overall_code: 'OVER_LIMIT',
+        statuses: [
+          { code: 'OK' },
+          { code: 'OVER_LIMIT', current_limit: limit, limit_remaining: 4_000_000_000, duration_until_reset: '59.5s' },
+        ],
+      },
+    },
+    {
+      name: 'with headers, a body and metadata',
+      json: {
+        overall_code: 'OVER_LIMIT',
+        response_headers_to_add: [{ key: 'X-A', value: '1' }],
+        request_headers_to_add: [{ key: 'X-B', value: '2' }],
+        raw_body: 'aGk=',
+        dynamic_metadata: { a: { b: [1] } },
+      },
+    },
+  ];
+  for (const { name, json } of responses) {
+    it(`reads an answer ${name} as the registry does`, () => {
+      const message = fromJson(messageSchema<RateLimitResponse>(responseType), json, { registry: protoRegistry() });
+      const octets = toBinary(messageSchema<RateLimitResponse>(responseType), message as RateLimitResponse);
+      const read = readRateLimitResponse(octets);
+      assert.notEqual(read, null);
+      assert.deepEqual(read, readByRegistry(octets));
+    });
+  }
+
+  it('refuses what is no message, and never throws', () => {
+    assert.equal(readRateLimitResponse(Uint8Array.of(0x12, 0x7f, 1)), null);
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 40 }), (octets) => {
+        const read = readRateLimitResponse(octets);
+        if (read !== null) assert.equal(typeof read.code, 'number');
+      }),
+      { numRuns: 500, seed: 3 },
+    );
+  });
+});
+
+describe('x-ratelimit headers', () => {
+  it('show the descriptor with the least left, and the policies of all', () => {
+    const base = { code: 1, limited: true, resetSeconds: 30, name: '' };
+    const headers = xRateLimitHeaders([
+      { ...base, requestsPerUnit: 10, unit: 1, remaining: 5 },
+      { ...base, requestsPerUnit: 1000, unit: 3, remaining: 2, name: 'hourly' },
+      { ...base, limited: false, requestsPerUnit: 0, unit: 0, remaining: 0 },
+    ]);
+    assert.deepEqual(headers, [
+      'x-ratelimit-limit',
+      '1000, 10;w=1, 1000;w=3600;name="hourly"',
+      'x-ratelimit-remaining',
+      '2',
+      'x-ratelimit-reset',
+      '30',
+    ]);
+    assert.deepEqual(xRateLimitHeaders([]), []);
+  });
+});
+
+interface Setup {
+  readonly context: TestServerContext;
+  readonly asked: {
+    method: string;
+    request: RateLimitRequest;
+    timeoutMs: number;
+    answer: GrpcUnaryCallbacks;
+    cancelled: boolean;
+  }[];
+  stream(route?: Partial<RouteEntry>, host?: Partial<VirtualHost>, perRoute?: unknown): FilterStream;
+}
+
+const rule = (key: string, changes: Partial<RateLimitRule> = {}): RateLimitRule => ({
+  stage: 0,
+  disableKey: '',
+  applyOnStreamDone: false,
+  xRateLimitHeaders: null,
+  descriptor: () => entry(key, 'v'),
+  ...changes,
+});
+
+function setup(config: { [key: string]: JsonValue } = {}): Setup {
+  const asked: Setup['asked'] = [];
+  const world = createUpstreamWorld([{ name: 'c' }]);
+  const client = {
+    unary(method: string, message: Uint8Array, timeoutMs: number, _metadata: unknown, answer: GrpcUnaryCallbacks) {
+      const call = {
+        method,
+        request: decodeMessage<RateLimitRequest>(requestType, message),
+        timeoutMs,
+        answer,
+        cancelled: false,
+      };
+      asked.push(call);
+      return {
+        cancel(): void {
+          call.cancelled = true;
+        },
+      };
+    },
+  };
+  const context = createTestServerContext({ ...world.context, grpcClient: () => client as never });
+  const type = 'envoy.extensions.filters.http.ratelimit.v3.RateLimit';
+  const service = { grpc_service: { envoy_grpc: { cluster_name: 'rl' } }, transport_api_version: 'V3' };
+  const message = fromJson(
+    messageSchema(type),
+    { domain: 'd', rate_limit_service: service, ...config },
+    { registry: protoRegistry() },
+  );
+  const diagnostics = new Diagnostics();
+  const factory = rateLimitExtension.createFactory(message, {
+    server: context,
+    scope: context.stats.scope('http.t'),
+    diagnostics,
+  });
+  diagnostics.throwIfFailed();
+  return {
+    context: world.context,
+    asked,
+    stream(route = { rateLimits: [rule('route')] }, host = {}, perRoute = null) {
+      let made: (StreamDecoderFilter & StreamEncoderFilter) | null = null;
+      factory.createFilter({ addFilter: (filter: never) => (made = filter) } as unknown as FilterChainBuilder);
+      const stream = new FilterStream(made!, routeTo('c', route, host));
+      stream.clusterInfo = world.clusters.get('c')!.info as ClusterInfo;
+      if (perRoute !== null) stream.routeConfigs = [perRoute];
+      return stream;
+    },
+  };
+}
+
+function answerOf(json: JsonValue): Uint8Array {
+  const message = fromJson(messageSchema<RateLimitResponse>(responseType), json, { registry: protoRegistry() });
+  return toBinary(messageSchema<RateLimitResponse>(responseType), message as RateLimitResponse);
+}
+
+describe('ratelimit filter', () => {
+  it('asks, waits, and lets the request go on', () => {
+    const { asked, stream, context } = setup();
+    const one = stream();
+    assert.equal(one.request(requestHead('GET', '/')), 1);
+    assert.equal(asked[0]!.method, '/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit');
+    assert.equal(asked[0]!.request.domain, 'd');
+    assert.equal(asked[0]!.timeoutMs, 20);
+    asked[0]!.answer.onSuccess(answerOf({ overall_code: 'OK', request_headers_to_add: [{ key: 'x-r', value: '1' }] }));
+    assert.equal(one.continued, 1);
+    assert.equal(one.requestHead?.headers.get('x-r'), '1');
+    assert.equal(context.stat('cluster.c.ratelimit.ok'), 1);
+  });
+
+  it("answers 429 with the service's headers and body", () => {
+    const { asked, stream, context } = setup({ enable_x_ratelimit_headers: 'DRAFT_VERSION_03' });
+    const one = stream();
+    one.request(requestHead('GET', '/'));
+    const status = {
+      code: 'OVER_LIMIT',
+      current_limit: { requests_per_unit: 1, unit: 'SECOND' },
+      duration_until_reset: '1s',
+    };
+    asked[0]!.answer.onSuccess(
+      answerOf({
+        overall_code: 'OVER_LIMIT',
+        statuses: [status],
+        raw_body: Buffer.from('slow down').toString('base64'),
+      }),
+    );
+    assert.deepEqual([one.events[0], one.flags, one.body], ['reply 429 request_rate_limited', 'RL', 'slow down']);
+    assert.equal(one.responseHead?.headers.get('x-envoy-ratelimited'), 'true');
+    assert.equal(one.responseHead?.headers.get('x-ratelimit-limit'), '1, 1;w=1');
+    assert.equal(context.stat('cluster.c.ratelimit.over_limit'), 1);
+    assert.equal(context.stat('cluster.c.upstream_rq_429'), 1);
+  });
+
+  it('lets requests pass when the service fails, or refuses them', () => {
+    const open = setup();
+    const one = open.stream();
+    one.request(requestHead('GET', '/'));
+    open.asked[0]!.answer.onFailure(14, 'gone');
+    assert.equal(one.continued, 1);
+    assert.equal(open.context.stat('cluster.c.ratelimit.error'), 1);
+    assert.equal(open.context.stat('cluster.c.ratelimit.failure_mode_allowed'), 1);
+    const closed = setup({ failure_mode_deny: true });
+    const two = closed.stream();
+    two.request(requestHead('GET', '/'));
+    closed.asked[0]!.answer.onSuccess(Uint8Array.of(0xff));
+    assert.deepEqual([two.events[0], two.flags], ['reply 500 rate_limiter_error', 'RLSE']);
+  });
+
+  it('uses the rules of the route, and of the virtual host as the route says', () => {
+    const host = { rateLimits: [rule('host')] };
+    const keys = (route: Partial<RouteEntry>, perRoute: unknown = null): string => {
+      const { asked, stream } = setup();
+      stream(route, host, perRoute).request(requestHead('GET', '/'));
+      return asked[0]?.request.descriptors.map((d) => d.entries[0]!.key).join() ?? 'none';
+    };
+    const own = [rule('route')];
+    assert.equal(keys({ rateLimits: own }), 'route');
+    assert.equal(keys({ rateLimits: [] }), 'host');
+    assert.equal(keys({ rateLimits: own, includeVirtualHostRateLimits: true }), 'route,host');
+    assert.equal(keys({ rateLimits: own }, { virtualHostLimits: 'include', rules: null, domain: '' }), 'route,host');
+    assert.equal(keys({ rateLimits: [] }, { virtualHostLimits: 'ignore', rules: null, domain: '' }), 'none');
+    assert.equal(keys({ rateLimits: own }, { virtualHostLimits: 'override', rules: [rule('own')], domain: '' }), 'own');
+    assert.equal(keys({ rateLimits: [rule('other stage', { stage: 1 })] }), 'none');
+  });
+
+  it('does not ask for what it is not meant for', () => {
+    const { asked, stream } = setup({ request_type: 'internal' });
+    assert.equal(stream().request(requestHead('GET', '/')), 0);
+    assert.equal(stream().request(requestHead('GET', '/', 'x-envoy-internal', 'true')), 1);
+    assert.equal(asked.length, 1);
+    const silent = setup();
+    assert.equal(
+      silent.stream({ rateLimits: [rule('x', { descriptor: () => null })] }).request(requestHead('GET', '/')),
+      0,
+    );
+  });
+
+  it('cancels the call of a stream that ends, and reports at the end what is meant for then', () => {
+    const { asked, stream } = setup();
+    const one = stream();
+    one.request(requestHead('GET', '/'));
+    one.filter.onDestroy();
+    assert.equal(asked[0]!.cancelled, true);
+    const late = stream({ rateLimits: [rule('done', { applyOnStreamDone: true })] });
+    assert.equal(late.request(requestHead('GET', '/')), 0);
+    late.filter.onDestroy();
+    assert.equal(asked[1]!.request.descriptors[0]!.entries[0]!.key, 'done');
+  });
+
+  it("adds headers to the upstream's response too", () => {
+    const { asked, stream } = setup();
+    const one = stream();
+    one.request(requestHead('GET', '/'));
+    asked[0]!.answer.onSuccess(answerOf({ overall_code: 'OK', response_headers_to_add: [{ key: 'x-a', value: '1' }] }));
+    const head = new ResponseHead(200);
+    (one.filter as unknown as StreamEncoderFilter).encodeHeaders(head, true);
+    assert.equal(head.headers.get('x-a'), '1');
+  });
+});
