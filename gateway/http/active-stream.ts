@@ -118,20 +118,19 @@ export class ActiveStream
     // What Envoy finds out only in its connection manager is answered without a body, and is no error of the codec.
     const late = bodilessBadRequests.has(details);
     if (!late) this.streamInfo.setFlag(ResponseFlag.DownstreamProtocolError);
+    if (details === 'http1.unexpected_underscore') this.manager.config.http1Rejected.inc();
     this.sendLocalReply(status, late ? '' : reasonPhrase(status), details, null);
   }
 
   onResetStream(reason: ResetReason, details: string): void {
     if (this.destroyed) return;
     const { streamInfo } = this;
-    const { stats } = this.manager.config;
+    this.manager.config.stats.rqRxReset.inc();
     if (details === ResponseCodeDetails.DownstreamRemoteDisconnect || reason === 'connection_termination') {
       streamInfo.setFlag(ResponseFlag.DownstreamConnectionTermination);
     } else if (reason === 'remote_reset' || reason === 'remote_refused_stream_reset') {
-      stats.rqRxReset.inc();
       streamInfo.setFlag(ResponseFlag.DownstreamRemoteReset);
     } else {
-      stats.rqRxReset.inc();
       streamInfo.setFlag(ResponseFlag.DownstreamProtocolError);
     }
     if (!this.headSent || streamInfo.responseCodeDetails === '') streamInfo.responseCodeDetails = details;
@@ -244,6 +243,7 @@ export class ActiveStream
 
   /** The answer to `expect: 100-continue` that the gateway gives itself. */
   sendContinue(): void {
+    this.manager.chargeResponse(100);
     this.encoder.encodeInformational(continueHead());
   }
 
@@ -280,7 +280,9 @@ export class ActiveStream
   }
 
   protected onResponseEncoded(): void {
-    this.streamInfo.lastDownstreamTxMs = this.manager.config.server.clock.nowMs();
+    const { stats, server } = this.manager.config;
+    this.streamInfo.lastDownstreamTxMs = server.clock.nowMs();
+    if (!this.requestEnded && !this.upgraded) stats.rqRxReset.inc(); // the rest of the request is not wanted
     this.#destroy();
   }
 

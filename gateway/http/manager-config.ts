@@ -7,6 +7,7 @@ import type { Http1Options } from '#gateway/protocol/http1/http1-options.ts';
 import type { Http2Options } from '#gateway/protocol/http2/options.ts';
 import type { Http2Stats } from '#gateway/protocol/http2/stats.ts';
 import type { HeaderMutations } from '#gateway/route/header-mutations.ts';
+import type { Counter } from '#gateway/stats/stats.ts';
 import type { ClientCertOptions } from './client-cert-header.ts';
 import type { DateHeader } from './date-header.ts';
 import type { LocalReplies } from './local-replies.ts';
@@ -65,6 +66,8 @@ export interface ManagerConfig {
   readonly http1: Http1Options;
   readonly http2: Http2Options;
   readonly http2Stats: Http2Stats;
+  /** HTTP/1 requests refused for an underscore in a header's name. */
+  readonly http1Rejected: Counter;
   readonly keepalive: KeepaliveOptions | null;
   readonly stats: ManagerStats;
   readonly listenerStats: ListenerHttpStats;

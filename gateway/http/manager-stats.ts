@@ -106,6 +106,7 @@ export class ManagerStats {
     this.rqResponseBeforeRqComplete = scope.counter('downstream_rq_response_before_rq_complete');
     this.rqWsOnNonWsRoute = scope.counter('downstream_rq_ws_on_non_ws_route');
     for (const name of neverCounted) scope.counter(name);
+    scope.gauge('downstream_cx_http3_active');
     for (const name of tracingNames) scope.counter(`tracing.${name}`);
   }
 }

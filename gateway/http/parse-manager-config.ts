@@ -59,6 +59,7 @@ export function parseManagerConfig(
     http1: readHttp1Options(message, diagnostics),
     http2: readHttp2Options(message, server.clock),
     http2Stats: http2ServerStats(server.stats.scope('http2')),
+    http1Rejected: server.stats.counter('http1.requests_rejected_with_underscores_in_headers'),
     keepalive: readKeepalive(message),
     stats,
     listenerStats: new ListenerHttpStats(listenerScope.scope(`http.${statPrefix}`)),
