@@ -3,7 +3,9 @@ import { bufferExtension } from './buffer/buffer-extension.ts';
 import { corsExtension } from './cors/cors-extension.ts';
 import { headerMutationExtension } from './header-mutation/header-mutation-extension.ts';
 import { healthCheckExtension } from './health-check/health-check-extension.ts';
+import { jwtAuthnExtension } from './jwt-authn/jwt-authn-extension.ts';
 import { localRateLimitExtension } from './local-ratelimit/local-rate-limit-extension.ts';
+import { rateLimitExtension } from './ratelimit/rate-limit-extension.ts';
 import { rbacExtension } from './rbac/rbac-extension.ts';
 import { routerExtension } from './router/router-extension.ts';
 
@@ -13,6 +15,8 @@ export const httpFilterExtensions: readonly HttpFilterExtension[] = [
   corsExtension,
   headerMutationExtension,
   healthCheckExtension,
+  jwtAuthnExtension,
+  rateLimitExtension,
   rbacExtension,
   localRateLimitExtension,
   routerExtension,
