@@ -34,6 +34,8 @@ export class ActiveConnection implements ConnectionCallbacks, StreamInfoSource {
     info.filterChainName = chain.name;
     config.stats.cxTotal.inc();
     config.stats.cxActive.inc();
+    config.stats.workerCxTotal.inc();
+    config.stats.workerCxActive.inc();
   }
 
   get streamInfo(): StreamInfo {
@@ -84,6 +86,7 @@ export class ActiveConnection implements ConnectionCallbacks, StreamInfoSource {
     const { stats, accessLogs } = this.config;
     const nowMs = this.#clock.nowMs();
     stats.cxActive.dec();
+    stats.workerCxActive.dec();
     stats.cxDestroy.inc();
     stats.cxLengthMs.record(nowMs - this.#startMs);
     if (accessLogs.length > 0) {

@@ -135,6 +135,7 @@ export class ListenerManager {
   // What goes on under the old configuration gets the drain time, then is closed.
   #drain(listener: Listener, config: ListenerConfig): void {
     this.#stats.draining.inc();
+    listener.drainConnections(config);
     const timer: Timer = this.#server.timers.create({
       onTimer: () => {
         listener.closeConnections(config);

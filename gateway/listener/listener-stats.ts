@@ -5,6 +5,8 @@ import type { Counter, Gauge, Histogram, Scope } from '#gateway/stats/stats.ts';
 export class ListenerStats {
   readonly cxTotal: Counter;
   readonly cxActive: Gauge;
+  readonly workerCxTotal: Counter;
+  readonly workerCxActive: Gauge;
   readonly cxDestroy: Counter;
   readonly cxOverflow: Counter;
   readonly cxTransportSocketConnectTimeout: Counter;
@@ -18,6 +20,8 @@ export class ListenerStats {
   constructor(scope: Scope) {
     this.cxTotal = scope.counter('downstream_cx_total');
     this.cxActive = scope.gauge('downstream_cx_active');
+    this.workerCxTotal = scope.counter('worker_0.downstream_cx_total');
+    this.workerCxActive = scope.gauge('worker_0.downstream_cx_active');
     this.cxDestroy = scope.counter('downstream_cx_destroy');
     this.cxOverflow = scope.counter('downstream_cx_overflow');
     this.cxTransportSocketConnectTimeout = scope.counter('downstream_cx_transport_socket_connect_timeout');

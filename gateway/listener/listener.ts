@@ -114,10 +114,10 @@ export class Listener implements PendingOwner, ConnectionOwner {
     for (const active of [...this.#active]) if (config === null || active.config === config) active.close();
   }
 
-  /** Asks every connection to end when its work is done; handshakes in progress end at once. */
-  drainConnections(): void {
-    for (const pending of [...this.#pending]) pending.abort();
-    for (const active of [...this.#active]) active.drain();
+  /** Asks connections, of one configuration or all, to end when their work is done; with all, handshakes end at once. */
+  drainConnections(config: ListenerConfig | null = null): void {
+    for (const pending of [...this.#pending]) if (config === null) pending.abort();
+    for (const active of [...this.#active]) if (config === null || active.config === config) active.drain();
   }
 
   /** @see PendingOwner */

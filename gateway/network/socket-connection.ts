@@ -9,7 +9,7 @@ import type {
 } from '#gateway/api/connection.ts';
 import { ByteQueue } from '#gateway/base/byte-queue.ts';
 import { OutputBuffer, releaseSlab, releaseTail } from '#gateway/base/output-buffer.ts';
-import { abortSocket, joinSmall, plainWriteCopies } from '#gateway/runtime/sockets.ts';
+import { abortSocket, joinSmall, plainWriteCopies, tlsPauseLosesEnd } from '#gateway/runtime/sockets.ts';
 import type { Timer, Timers } from '#gateway/runtime/timers.ts';
 import { atTurnEnd } from '#gateway/runtime/turn.ts';
 import { attachConnection, endThenTell, startReading, stopSocket } from './socket-events.ts';
@@ -25,6 +25,9 @@ export interface SocketConnectionOptions {
 
 /** From here on a chunk is waited for before the next one is given to the socket, octets. */
 const largeChunkOctets = 16 * 1024;
+
+/** How much is held before a socket is paused whose pause may lose the peer's end, octets. */
+const maxHeldOctets = 1024 * 1024;
 
 const noCallbacks: readonly ConnectionCallbacks[] = [];
 
@@ -65,6 +68,10 @@ export class SocketConnection implements Connection {
   #onWritten: (() => void) | null = null;
   readonly #backlog = new ByteQueue();
   #awaitingWrite = false;
+  /** What came while reading was disabled, where a pause may lose the peer's end; else null. */
+  readonly #held: ByteQueue | null;
+  #heldEnd = false;
+  #paused = false;
 
   constructor(socket: Socket, info: ConnectionInfo, options: SocketConnectionOptions) {
     this.socket = socket;
@@ -73,6 +80,7 @@ export class SocketConnection implements Connection {
     this.state = options.connecting ? 'connecting' : 'open';
     this.#timers = options.timers;
     this.#slabsReusable = plainWriteCopies && !options.secure;
+    this.#held = tlsPauseLosesEnd && options.secure ? new ByteQueue() : null;
     attachConnection(socket, this);
   }
 
@@ -210,12 +218,17 @@ export class SocketConnection implements Connection {
   onSocketData(chunk: Uint8Array): void {
     if (this.state !== 'open') return; // closing: what still comes is dropped
     this.octetsReceived += chunk.length;
-    this.#sink!.onData(chunk);
+    if (this.#held !== null && (!this.#flowing || this.#held.length > 0)) this.#hold(this.#held, chunk);
+    else this.#sink!.onData(chunk);
   }
 
   /** The peer half-closed. */
   onSocketEnd(): void {
     if (this.#remoteEnded) return;
+    if (this.#held !== null && this.state === 'open' && (!this.#flowing || this.#held.length > 0)) {
+      this.#heldEnd = true;
+      return;
+    }
     this.#remoteEnded = true;
     if (this.state === 'open') {
       this.#sink?.onRemoteEnd();
@@ -330,8 +343,33 @@ export class SocketConnection implements Connection {
     if (!this.#started) {
       this.#started = true;
       startReading(this.socket);
+    } else if (this.#held !== null) {
+      if (wanted) queueMicrotask(() => this.#releaseHeld(this.#held!));
     } else if (wanted) this.socket.resume();
     else this.socket.pause();
+  }
+
+  #hold(held: ByteQueue, chunk: Uint8Array): void {
+    held.push(chunk);
+    if (held.length < maxHeldOctets || this.#paused) return;
+    this.#paused = true;
+    this.socket.pause();
+  }
+
+  #releaseHeld(held: ByteQueue): void {
+    while (this.#flowing && this.state === 'open') {
+      const chunk = held.shift();
+      if (chunk === null) break;
+      this.#sink!.onData(chunk);
+    }
+    if (!this.#flowing || held.length > 0) return;
+    if (this.#paused) {
+      this.#paused = false;
+      this.socket.resume();
+    }
+    if (!this.#heldEnd) return;
+    this.#heldEnd = false;
+    this.onSocketEnd();
   }
 
   #armDelayedClose(): void {

@@ -9,6 +9,12 @@ import { runtimeName } from './runtime-name.ts';
  */
 export const plainWriteCopies: boolean = runtimeName !== 'deno';
 
+/**
+ * Whether `pause` on a TLS socket can lose the peer's end: on Deno it does. Then octets that nobody wants yet are held, and
+ * the socket is paused only when there are too many of them.
+ */
+export const tlsPauseLosesEnd: boolean = runtimeName === 'deno';
+
 /** Where an outgoing connection goes. */
 export interface ConnectTarget {
   readonly address: Address;

@@ -39,7 +39,8 @@ export function readCommonTls(
   const certificates: SecretSource<TlsCertificateSecret>[] = [];
   common.tlsCertificates.forEach((message, i) => {
     const secret = readTlsCertificate(message, server, diagnostics.at(`tls_certificates[${i}]`));
-    certificates.push(new StaticSecret(`tls_certificates[${i}]`, secret));
+    // Envoy's name for what has none in its statistics.
+    certificates.push(new StaticSecret('unnamed_cert_e3b0c442', secret));
   });
   common.tlsCertificateSdsSecretConfigs.forEach((config, i) => {
     const at = diagnostics.at(`tls_certificate_sds_secret_configs[${i}]`);

@@ -81,6 +81,11 @@ export class DownstreamTls {
     return this.#common.alpn;
   }
 
+  /** The secrets in use: /certs. */
+  get sources(): Pick<CommonTls, 'certificates' | 'validation' | 'dynamicValidation'> {
+    return this.#common;
+  }
+
   /** Stops following the secrets. Connections live on. */
   close(): void {
     this.#unwatch();

@@ -78,6 +78,11 @@ export class UpstreamTls implements UpstreamTransportSocketFactory {
     return this.#active !== null;
   }
 
+  /** The secrets in use: /certs. */
+  get sources(): Pick<CommonTls, 'certificates' | 'validation' | 'dynamicValidation'> {
+    return this.#common;
+  }
+
   /** Stops following the secrets. Connections live on. */
   close(): void {
     this.#unwatch();

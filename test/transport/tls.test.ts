@@ -407,6 +407,31 @@ describe('upstream TLS', () => {
     server.close();
   });
 
+  it('sees the end of a peer that was read with pauses', async () => {
+    const body = Buffer.alloc(700_000, 'x');
+    const server = tls.createServer({ cert: ec.certificate, key: ec.privateKey }, (socket) => {
+      socket.on('error', () => {});
+      socket.end(body);
+    });
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+    const { port } = server.address() as net.AddressInfo;
+    const { connection, peer } = await connect(port, { sni: 'ec.test' }, createTestServerContext());
+    let pauses = 3;
+    peer.onChunk = () => {
+      if (pauses-- <= 0) return;
+      connection.readDisable(true);
+      const before = peer.octets;
+      setTimeout(() => {
+        assert.equal(peer.octets, before);
+        connection.readDisable(false);
+      }, 20);
+    };
+    await peer.until(() => peer.ended);
+    assert.equal(peer.octets, body.length);
+    connection.close('abort');
+    server.close();
+  });
+
   it('without a validation context any certificate will do', async () => {
     const server = await echo(stranger);
     const { connection, peer } = await connect(server.port, { sni: 'a.test' }, createTestServerContext());

@@ -36,7 +36,13 @@ export function readTlsCertificate(
       return null;
     }
   }
-  const secret: TlsCertificateSecret = { certificateChain: decoder.decode(chain), privateKey, ocspStaple: null };
+  const { specifier } = message.certificateChain;
+  const secret: TlsCertificateSecret = {
+    certificateChain: decoder.decode(chain),
+    privateKey,
+    ocspStaple: null,
+    ...(specifier.case === 'filename' ? { chainPath: specifier.value } : {}),
+  };
   const identity = compileIdentity(secret);
   if (typeof identity === 'string') {
     diagnostics.error(identity.includes('private key') ? 'private_key' : 'certificate_chain', identity);
