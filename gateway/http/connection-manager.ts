@@ -132,7 +132,7 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, C
   #onCodecError(): void {
     this.config.stats.cxProtocolError.inc();
     this.#codec!.onConnectionClosed('protocol_error', ResponseCodeDetails.CodecError);
-    this.#close('flush_and_delay', ResponseCodeDetails.CodecError);
+    this.#close('flush_and_delay', '');
   }
 
   /** A client that says it will send no more has left, unless a tunnel is open: then it may still listen. */
@@ -300,6 +300,7 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, C
     // A client that half-closed and has nothing under way has left: closing our side was only the answer.
     const remote = event === 'remote_close' || (this.#remoteEnded && this.#activeStreams === 0);
     this.#countOctets();
+    if (details === 'delayed_close_timeout') stats.cxDelayedCloseTimeout.inc();
     stats.cxDestroy.inc();
     (remote ? stats.cxDestroyRemote : stats.cxDestroyLocal).inc();
     if (this.#activeStreams > 0) {

@@ -210,7 +210,7 @@ export class SocketConnection implements Connection {
       this.#armDelayedClose(); // the peer is slow but does read
       return;
     }
-    this.#finish('local_close', this.#closeDetails);
+    this.#finish('local_close', this.#closeDetails || 'delayed_close_timeout');
     abortSocket(this.socket);
   }
 

@@ -94,7 +94,7 @@ export function abortUpstream(router: AnsweringRouter, route: Route, started: bo
 function answerDirectly(router: AnsweringRouter, direct: DirectResponseEntry, head: RequestHead): void {
   const { config, callbacks, streamInfo } = router;
   const redirect = direct.location(head, streamInfo);
-  (redirect === null ? config.stats.rqDirectResponse : config.stats.rqRedirect).inc();
+  config.stats.rqDirectResponse.inc(); // redirects too, as in Envoy
   const location = redirect ?? ownLocation(direct.status, head);
   callbacks.sendLocalReply(direct.status, direct.formatBody(head, streamInfo), 'direct_response', {
     modifyHeaders(response: ResponseHead): void {
