@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 
 /** Source of randomness. Injected everywhere so that simulations can be seeded. */
 export interface Random {
@@ -12,22 +12,12 @@ export interface Random {
 
 const hex: readonly string[] = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
 
-/** Real randomness; UUIDs come from the system's secure generator, 256 at a time. */
+/** Real randomness; UUIDs come from the system's secure generator. */
 export function createSystemRandom(): Random {
-  const pool = new Uint8Array(4096);
-  let at = pool.length;
   return {
     next: () => Math.random(),
     uint32: () => Math.floor(Math.random() * 0x1_0000_0000),
-    uuid(): string {
-      if (at === pool.length) {
-        pool.set(randomBytes(pool.length));
-        at = 0;
-      }
-      const text = formatUuid(pool, at);
-      at += 16;
-      return text;
-    },
+    uuid: () => randomUUID(),
   };
 }
 
