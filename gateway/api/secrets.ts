@@ -7,6 +7,8 @@ export interface TlsCertificateSecret {
   /** PEM, unencrypted; never logged nor dumped. */
   readonly privateKey: string;
   readonly ocspStaple: Uint8Array | null;
+  /** File that the chain came from; absent for inline ones. */
+  readonly chainPath?: string;
 }
 
 /** Trusted authorities and the rules for peers, as PEM and the message's own fields. */

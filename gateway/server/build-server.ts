@@ -17,6 +17,7 @@ import { systemResolver } from '#gateway/upstream/discovery/system-resolver.ts';
 import { clientCodecs } from '#gateway/upstream/pool/codec-factory.ts';
 import type { Admin, Bootstrap } from '#proto-types/envoy/config/bootstrap/v3/bootstrap_pb.ts';
 import { BootstrapListeners } from './bootstrap-listeners.ts';
+import { ServerCertificateViews } from './certificate-views.ts';
 import { DrainManager } from './drain-manager.ts';
 import { createExtensionRegistry } from './extension-registry.ts';
 import { GatewayContext } from './gateway-context.ts';
@@ -48,6 +49,7 @@ export interface BuiltServer {
   readonly clusters: Clusters;
   readonly listeners: ServerListeners;
   readonly admin: AdminAppOptions;
+  readonly certificates: ServerCertificateViews;
   /** When the configuration was loaded, wall clock milliseconds. */
   readonly loadedMs: number;
 }
@@ -133,6 +135,7 @@ export function buildServer(
     logFiles,
     clusters,
     listeners,
+    certificates: new ServerCertificateViews(manager, clusters),
     admin: compileAdmin(bootstrap.admin, context, diagnostics.at('admin')),
     loadedMs,
   };

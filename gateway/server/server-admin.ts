@@ -1,7 +1,7 @@
 import type { Message } from '@bufbuild/protobuf';
 import type { AdminServices, DrainRequest, ServerState } from '#gateway/admin/admin-services.ts';
 import type { LogFiles } from '#gateway/api/access-log.ts';
-import type { CertificateViews, ClusterViews, ListenerViews, TlsContextView } from '#gateway/api/admin-views.ts';
+import type { CertificateViews, ClusterViews, ListenerViews } from '#gateway/api/admin-views.ts';
 import type { LogRegistry } from '#gateway/base/log.ts';
 import { createMessage } from '#gateway/proto/registry.ts';
 import type { Clock } from '#gateway/runtime/clock.ts';
@@ -43,7 +43,7 @@ export class ServerAdmin implements AdminServices {
     this.logFiles = server.logFiles;
     this.clusters = new ServerClusterViews(server.clusters, server.loadedMs);
     this.listeners = server.listeners;
-    this.certificates = { tlsContextViews: (): readonly TlsContextView[] => [] };
+    this.certificates = server.certificates;
   }
 
   get state(): ServerState {
@@ -59,9 +59,9 @@ export class ServerAdmin implements AdminServices {
   }
 
   refreshStats(): void {
-    const { serverStats, runtime, store, listeners, clusters } = this.#server;
+    const { serverStats, runtime, store, listeners, clusters, certificates } = this.#server;
     serverStats.totalConnections.set(listeners.activeConnections);
-    serverStats.refresh(this.state, null, clusters.names.length);
+    serverStats.refresh(this.state, certificates.daysUntilExpiry(this.clock.wallMs()), clusters.names.length);
     store.root.gauge('runtime.admin_overrides_active').set(runtime.adminOverrides > 0 ? 1 : 0);
   }
 

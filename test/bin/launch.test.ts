@@ -25,7 +25,7 @@ function launch(args: readonly string[], env: Record<string, string>, kill?: Nod
   let output = '';
   const gather = (chunk: Buffer): void => {
     output += chunk.toString();
-    if (kill !== undefined && output.includes('starting main dispatch loop')) child.kill(kill);
+    if (kill !== undefined && output.includes('starting main dispatch loop')) process.kill(child.pid!, kill);
   };
   child.stdout.on('data', gather);
   child.stderr.on('data', gather);
