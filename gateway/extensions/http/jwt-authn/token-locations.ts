@@ -55,7 +55,7 @@ function fromHeader(headers: HeaderMap, name: string, prefix: string): string | 
   const at = value.indexOf(prefix);
   if (at === -1) return null;
   const rest = value.slice(at + prefix.length);
-  return /[A-Za-z0-9_.=-]+/.exec(rest)?.[0] ?? '';
+  return /[^\s,;"']+/.exec(rest)?.[0] ?? '';
 }
 
 function withoutParameter(path: string, name: string): string {

@@ -84,6 +84,7 @@ export function abortUpstream(router: AnsweringRouter, route: Route, started: bo
   const { callbacks, streamInfo } = router;
   streamInfo.setFlag(cause.flag);
   if (started) {
+    streamInfo.responseCodeDetails = cause.details;
     callbacks.resetStream('local_reset', cause.details);
     return;
   }

@@ -194,7 +194,7 @@ export class RouterFilter
   onUpstreamReset(upstream: UpstreamRequest, reason: ResetReason, transportReason: string): void {
     const dropped = reason === 'overflow';
     if (!dropped) upstream.host.outlier.putResult(reason === 'connection_timeout' ? 'connect_timeout' : 'reset');
-    if (transportReason !== '') this.streamInfo.upstreamTransportFailureReason = transportReason;
+    if (transportReason !== '') this.streamInfo.upstreamTransportFailureReason = transportReason.replaceAll(' ', '_');
     this.#upstream = null;
     if (this.#retriesReset(upstream, reason)) return;
     const status = reason === 'protocol_error' ? 502 : 503;

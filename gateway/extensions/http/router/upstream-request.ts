@@ -188,7 +188,7 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerTar
     this.#takeOctets();
     this.#encoder = null;
     this.#finish();
-    this.#router.onUpstreamReset(this, reason, reason === 'protocol_error' ? '' : connectionDetails(reason, details));
+    this.#router.onUpstreamReset(this, this.#judgeReset(reason, details), connectionDetails(reason, details));
   }
 
   onAboveWriteBufferHighWatermark(): void {
@@ -204,6 +204,12 @@ export class UpstreamRequest implements ResponseDecoder, PoolCallbacks, TimerTar
     if (timer === this.#perTryTimer) this.#router.onPerTryTimeout(this);
     else if (timer === this.#perTryIdleTimer) this.#router.onPerTryIdleTimeout(this);
     else this.#router.onMaxDuration(this);
+  }
+
+  /** An HTTP/1 body that breaks off is a malformed message, as with Envoy, and not only a lost connection. */
+  #judgeReset(reason: ResetReason, details: string): ResetReason {
+    const brokenOff = details === 'upstream_remote_close' && !this.awaitingHeaders && this.protocol !== 'HTTP/2';
+    return reason === 'connection_termination' && brokenOff ? 'protocol_error' : reason;
   }
 
   /** The response is done with: lets go of timers. The rest of the request may still be reset by `reset`. */

@@ -107,7 +107,7 @@ describe('jwt_authn', () => {
     {
       name: 'bad base64',
       text: 'a*b.c.d',
-      body: 'Jwt is not in the form of Header.Payload.Signature with two dots and 3 sections',
+      body: 'Jwt header is an invalid Base64url encoded',
     },
     { name: 'exp as text', text: token({ iss: 'i', exp: '5' }), body: 'Jwt payload [exp] field is not an integer' },
     {
