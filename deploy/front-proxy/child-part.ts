@@ -24,6 +24,8 @@ export class ChildPart {
     const log = openSync(part.logFile, 'w');
     this.#child = spawn(part.command[0]!, part.command.slice(1), {
       stdio: ['ignore', log, log],
+      // A process group of its own: Ctrl-C in a terminal reaches the demo only, which then ends its parts in order.
+      detached: true,
       env: { ...env, ...part.env },
     });
     closeSync(log);

@@ -72,11 +72,12 @@ async function start(part: PlannedPart): Promise<void> {
   }
 }
 
-process.on('SIGINT', () => {
-  process.stdout.write('\nStopping.\n');
-  void stop(0);
-});
-process.on('SIGTERM', () => void stop(0));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    if (stopping === null && signal === 'SIGINT') process.stdout.write('\nStopping.\n');
+    void stop(0);
+  });
+}
 
 try {
   const settings = await prepare(readDemoSettings(process.env, root));
