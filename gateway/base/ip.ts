@@ -46,6 +46,26 @@ function parseIpv6(text: string): ParsedIp | null {
   return { family: 6, bits };
 }
 
+/** An address in its usual text form. RFC 5952 for IPv6. */
+export function formatIp({ family, bits }: ParsedIp): string {
+  if (family === 4) return [24n, 16n, 8n, 0n].map((shift) => (bits >> shift) & 255n).join('.');
+  const groups: string[] = [];
+  for (let shift = 112n; shift >= 0n; shift -= 16n) groups.push(((bits >> shift) & 0xffffn).toString(16));
+  // The longest run of at least two zero groups becomes `::`, the first of equals.
+  let bestAt = -1;
+  let bestLength = 1;
+  for (let at = 0; at < 8; at++) {
+    let length = 0;
+    while (at + length < 8 && groups[at + length] === '0') length++;
+    if (length > bestLength) {
+      bestAt = at;
+      bestLength = length;
+    }
+  }
+  if (bestAt === -1) return groups.join(':');
+  return `${groups.slice(0, bestAt).join(':')}::${groups.slice(bestAt + bestLength).join(':')}`;
+}
+
 /** A range of addresses: CIDR notation, parsed. */
 export class IpRange {
   readonly family: 4 | 6;

@@ -178,6 +178,45 @@ describe('listener', () => {
     for (const echo of echoes) echo.close();
   });
 
+  it('takes addresses from a PROXY header, and chooses by them', async () => {
+    const server = listenerTestContext();
+    const echoes = await Promise.all([namedEcho('far'), namedEcho('near')]);
+    addTestCluster(server, 'far', echoes[0]!.port);
+    addTestCluster(server, 'near', echoes[1]!.port);
+    const type = 'type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol';
+    const range = [{ address_prefix: '203.0.113.0', prefix_len: 24 }];
+    const manager = await startListeners(server, {
+      name: 'l',
+      stat_prefix: 'l',
+      address: loopback,
+      access_log: [{ name: 'any' }],
+      listener_filters: [{ name: 'envoy.filters.listener.proxy_protocol', typed_config: { '@type': type } }],
+      filter_chains: [
+        { filter_chain_match: { source_prefix_ranges: range }, filters: tcpProxyTo('far') },
+        { transport_socket: tlsSocket(one), filters: tcpProxyTo('near') },
+      ],
+    });
+    const socket = net.connect(portOf(manager), '127.0.0.1');
+    socket.write('PROXY TCP4 203.0.113.7 192.0.2.1 1234 443\r\nhello');
+    assert.equal(await read(socket, 9), 'far:hello');
+    socket.destroy();
+    const raw = net.connect(portOf(manager), '127.0.0.1');
+    raw.write('PROXY TCP4 198.51.100.7 192.0.2.1 1234 443\r\n');
+    const socket2 = tls.connect({ socket: raw, rejectUnauthorized: false, servername: 'one.test' });
+    socket2.write('hello');
+    assert.equal(await read(socket2, 10), 'near:hello');
+    socket2.destroy();
+    const refused = net.connect(portOf(manager), '127.0.0.1');
+    refused.on('error', () => {});
+    refused.resume();
+    refused.write('GET / HTTP/1.1\r\n\r\n');
+    await once(refused, 'close');
+    assert.equal(server.stat('proxy_proto.versions.v1.found'), 2);
+    assert.equal(server.stat('proxy_proto.not_found_disallowed'), 1);
+    stopListeners(manager);
+    for (const echo of echoes) echo.close();
+  });
+
   it('closes and logs what no chain matches', async () => {
     const server = listenerTestContext();
     const manager = await startListeners(server, {

@@ -4,6 +4,7 @@ import { buffer } from './buffer.ts';
 import { cluster } from './cluster.ts';
 import { core } from './core.ts';
 import { cors } from './cors.ts';
+import { grpcFilters } from './grpc-filters.ts';
 import { grpcService } from './grpc-service.ts';
 import { headerMutation } from './header-mutation.ts';
 import { healthCheckFilter } from './health-check-filter.ts';
@@ -13,6 +14,7 @@ import { jwtAuthn } from './jwt-authn.ts';
 import { listener } from './listener.ts';
 import { localRateLimit } from './local-ratelimit.ts';
 import { matching } from './matching.ts';
+import { proxyProtocol } from './proxy-protocol.ts';
 import { rateLimitActions } from './rate-limit-actions.ts';
 import { rateLimitFilter } from './rate-limit-filter.ts';
 import { rbac } from './rbac.ts';
@@ -25,6 +27,7 @@ import { tlsInspector } from './tls-inspector.ts';
 
 /** Every area of field classes. A message type is described in one of them only. */
 export const areas: readonly SupportArea[] = [
+  grpcFilters,
   localRateLimit,
   rbac,
   matching,
@@ -41,6 +44,7 @@ export const areas: readonly SupportArea[] = [
   httpProtocolOptions,
   jwtAuthn,
   listener,
+  proxyProtocol,
   rateLimitActions,
   rateLimitFilter,
   route,

@@ -66,7 +66,6 @@ export const tls: SupportArea = supportArea({
   },
   'envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig': { implemented: ['name', 'sds_config'] },
   'envoy.extensions.transport_sockets.tls.v3.Secret': {
-    implemented: ['name', 'tls_certificate', 'validation_context', 'generic_secret'],
+    implemented: ['name', 'tls_certificate', 'validation_context'],
   },
-  'envoy.extensions.transport_sockets.tls.v3.GenericSecret': { implemented: ['secret'] },
 });

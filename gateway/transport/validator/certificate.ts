@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { createHash, X509Certificate } from 'node:crypto';
+import { formatIp } from '#gateway/base/ip.ts';
 import { DerReader, DerTag } from './der.ts';
 
 /** One subject alternative name. */
@@ -160,27 +161,10 @@ function readAlternativeNames(list: DerReader): AlternativeName[] {
 }
 
 function addressText(octets: Uint8Array): string {
-  if (octets.length === 4) return octets.join('.');
-  if (octets.length !== 16) return '';
-  const groups: string[] = [];
-  for (let i = 0; i < 16; i += 2) groups.push(((octets[i]! << 8) | octets[i + 1]!).toString(16));
-  return canonicalIpv6(groups);
-}
-
-// RFC 5952: the longest run of at least two zero groups becomes `::`, the first of equals.
-function canonicalIpv6(groups: readonly string[]): string {
-  let bestAt = -1;
-  let bestLength = 1;
-  for (let at = 0; at < 8; at++) {
-    let length = 0;
-    while (at + length < 8 && groups[at + length] === '0') length++;
-    if (length > bestLength) {
-      bestAt = at;
-      bestLength = length;
-    }
-  }
-  if (bestAt === -1) return groups.join(':');
-  return `${groups.slice(0, bestAt).join(':')}::${groups.slice(bestAt + bestLength).join(':')}`;
+  if (octets.length !== 4 && octets.length !== 16) return '';
+  let bits = 0n;
+  for (const octet of octets) bits = (bits << 8n) | BigInt(octet);
+  return formatIp({ family: octets.length === 4 ? 4 : 6, bits });
 }
 
 function readCommonName(subject: DerReader): string {
