@@ -13,6 +13,9 @@ import type { ServerListeners } from './server-listeners.ts';
 const listenerType = 'envoy.config.listener.v3.Listener';
 const managerType = 'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager';
 
+/** envoy.config.core.v3.TrafficDirection.INBOUND. */
+const inbound = 1;
+
 /** The listener manager as the server and the admin interface see it. */
 export class BootstrapListeners implements ServerListeners {
   readonly #manager: ListenerManager;
@@ -39,8 +42,15 @@ export class BootstrapListeners implements ServerListeners {
     await this.#manager.start();
   }
 
-  stopAccepting(): void {
-    this.#manager.stopAccepting();
+  stopAccepting(inboundOnly = false): void {
+    if (!inboundOnly) {
+      this.#manager.stopAccepting();
+      return;
+    }
+    for (const listener of this.#manager.listeners) {
+      const message = decodeMessage<Listener>(listenerType, listener.config.encoded);
+      if (message.trafficDirection === inbound) listener.stopAccepting();
+    }
   }
 
   get activeConnections(): number {

@@ -4,10 +4,10 @@ import type { Scope } from '#gateway/stats/stats.ts';
 import type { LayeredRuntime } from '#proto-types/envoy/config/bootstrap/v3/bootstrap_pb.ts';
 import { flattenLayer, type RuntimeLayerValues, ServerRuntime } from './runtime-flags.ts';
 
-/** Builds the runtime from the bootstrap: static layers, then the admin layer. Without configuration there is one admin layer. */
+/** Builds the runtime from the bootstrap: static layers, then the admin layer. A layered_runtime without layers is one admin layer. */
 export function createRuntime(message: LayeredRuntime | undefined, scope: Scope, found: Diagnostics): ServerRuntime {
   const layers: RuntimeLayerValues[] = [];
-  let adminLayer: string | null = message === undefined ? 'admin' : null;
+  let adminLayer: string | null = message !== undefined && message.layers.length === 0 ? '' : null;
   for (const [i, layer] of (message?.layers ?? []).entries()) {
     const { layerSpecifier: specifier, name } = layer;
     if (specifier.case === 'staticLayer') {

@@ -47,7 +47,9 @@ export class ServerAdmin implements AdminServices {
   }
 
   get state(): ServerState {
-    return this.#lifecycle.state;
+    // As in Envoy, a server whose health checks are failed on purpose is on its way out.
+    const { state } = this.#lifecycle;
+    return state === 'LIVE' && this.#server.context.healthCheckFailed ? 'DRAINING' : state;
   }
 
   get unreadyTargets(): readonly string[] {

@@ -8,8 +8,8 @@ export interface ServerListeners extends ListenerViews {
   addStatic(configs: readonly Listener[], found: Diagnostics): void;
   /** Binds all addresses; rejects with the system's error when one cannot be bound. */
   start(): Promise<void>;
-  /** Takes no more connections; those that are open go on. */
-  stopAccepting(): void;
+  /** Takes no more connections; those that are open go on. `inboundOnly`: only listeners whose traffic_direction is INBOUND. */
+  stopAccepting(inboundOnly?: boolean): void;
   /** Number of open downstream connections. */
   readonly activeConnections: number;
   /** Asks every connection to end as soon as it can: GOAWAY, `connection: close`. */

@@ -27,6 +27,9 @@ export class Server implements Lifecycle, TimerTarget {
   readonly #log: Logger;
   readonly #flushTimer: Timer;
   readonly #drainTimer: Timer;
+  /** Closes listeners when a graceful drain is over. */
+  readonly #stopTimer: Timer;
+  #stopInboundOnly = false;
   readonly #flushIntervalMs: number;
   readonly #stopped: () => void;
   #admin: AdminListener | null = null;
@@ -41,6 +44,7 @@ export class Server implements Lifecycle, TimerTarget {
     this.#stopped = stopped;
     this.#flushTimer = built.timers.create(this);
     this.#drainTimer = built.timers.create(this);
+    this.#stopTimer = built.timers.create(this);
     this.#flushIntervalMs = durationMs(built.bootstrap.statsFlushInterval, defaultFlushIntervalMs);
   }
 
@@ -74,6 +78,10 @@ export class Server implements Lifecycle, TimerTarget {
       return;
     }
     const { clock, listeners } = this.#built;
+    if (timer === this.#stopTimer) {
+      listeners.stopAccepting(this.#stopInboundOnly);
+      return;
+    }
     if (listeners.activeConnections > 0 && clock.nowMs() < this.#drainDeadlineMs) {
       this.#drainTimer.enable(drainPollMs);
       return;
@@ -109,14 +117,18 @@ export class Server implements Lifecycle, TimerTarget {
     this.#drainTimer.enable(farewellMs);
   }
 
-  drainListeners({ graceful, skipExit }: DrainRequest): void {
+  drainListeners({ graceful, skipExit, inboundOnly }: DrainRequest): void {
     const { listeners, drain } = this.#built;
     if (graceful || skipExit) {
       drain.start();
       if (skipExit) return;
     }
-    listeners.stopAccepting();
-    if (!graceful) listeners.drainConnections();
+    if (graceful) {
+      this.#stopInboundOnly = inboundOnly;
+      this.#stopTimer.enable(drain.drainTimeMs);
+    } else {
+      listeners.stopAccepting(inboundOnly);
+    }
   }
 
   #finish(): void {

@@ -50,7 +50,9 @@ describe('the admin interface of a running gateway', () => {
     const listener = httpListener({ name: 'main', virtualHosts, manager: [accessLog] });
     const secret =
       '  secrets: [ { name: hidden, tls_certificate: { private_key: { inline_string: "very private" } } } ]\n';
-    const resources = staticResources([listener], [staticCluster('up', [port])]) + secret;
+    const runtime =
+      'layered_runtime: { layers: [ { name: base, static_layer: { a: { c: 1 } } }, { name: admin, admin_layer: {} } ] }\n';
+    const resources = staticResources([listener], [staticCluster('up', [port])]) + secret + runtime;
     gateway = await startGateway(resources, { args: ['--service-node', 'node-1'] });
   });
   after(async () => {
@@ -97,7 +99,10 @@ describe('the admin interface of a running gateway', () => {
     assert.deepEqual([info.state, info.node.id], ['LIVE', 'node-1']);
     assert.ok(Number(JSON.parse((await get('/memory')).text).allocated) > 0);
     assert.deepEqual(Object.keys(JSON.parse((await get('/certs')).text)), ['certificates']);
-    assert.deepEqual(JSON.parse((await get('/runtime')).text), { layers: ['admin'], entries: {} });
+    assert.deepEqual(JSON.parse((await get('/runtime')).text), {
+      layers: ['base', 'admin'],
+      entries: { 'a.c': { final_value: '1', layer_values: ['1', ''] } },
+    });
   });
 
   it('dumps the configuration without its secrets', async () => {
@@ -141,10 +146,11 @@ describe('the admin interface of a running gateway', () => {
   it('fails and passes health checks, and overrides runtime values', async () => {
     assert.equal((await post('/healthcheck/fail')).text, 'OK\n');
     assert.equal((await send(gateway.port('main'), '/fixed')).headers.connection, 'close');
+    assert.deepEqual([(await get('/ready')).status, (await get('/ready')).text], [503, 'DRAINING\n']);
     assert.equal((await post('/healthcheck/ok')).text, 'OK\n');
     assert.equal((await post('/runtime_modify?a.b=7')).text, 'OK\n');
     const runtime = JSON.parse((await get('/runtime')).text);
-    assert.deepEqual(runtime.entries['a.b'], { final_value: '7', layer_values: ['7'] });
+    assert.deepEqual(runtime.entries['a.b'], { final_value: '7', layer_values: ['', '7'] });
   });
 
   it('resets counters', async () => {

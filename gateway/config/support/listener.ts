@@ -4,6 +4,7 @@ import { type SupportArea, supportArea } from './support-area.ts';
 export const listener: SupportArea = supportArea({
   'envoy.config.listener.v3.Listener': {
     implemented: [
+      'traffic_direction',
       'name',
       'address',
       'additional_addresses',
@@ -19,7 +20,6 @@ export const listener: SupportArea = supportArea({
       'tcp_backlog_size',
     ],
     noEffect: {
-      traffic_direction: 'only names the direction for tracing and statistics of a service mesh',
       enable_reuse_port: 'how workers share a listening socket changes no answer',
       reuse_port: 'how workers share a listening socket changes no answer',
       max_connections_to_accept_per_socket_event: 'how many connections are taken at once changes no answer',
