@@ -1,6 +1,8 @@
 import type { HttpFilterExtension } from '#gateway/api/extension.ts';
 import { bufferExtension } from './buffer/buffer-extension.ts';
 import { corsExtension } from './cors/cors-extension.ts';
+import { grpcStatsExtension } from './grpc-stats/grpc-stats-extension.ts';
+import { grpcWebExtension } from './grpc-web/grpc-web-extension.ts';
 import { headerMutationExtension } from './header-mutation/header-mutation-extension.ts';
 import { healthCheckExtension } from './health-check/health-check-extension.ts';
 import { jwtAuthnExtension } from './jwt-authn/jwt-authn-extension.ts';
@@ -19,5 +21,7 @@ export const httpFilterExtensions: readonly HttpFilterExtension[] = [
   rateLimitExtension,
   rbacExtension,
   localRateLimitExtension,
+  grpcWebExtension,
+  grpcStatsExtension,
   routerExtension,
 ];
