@@ -43,6 +43,8 @@ export class ActiveStream
   /** A CONNECT or an upgrade that its route allows. */
   upgraded = false;
   isGrpc = false;
+  /** The request was found fit to be routed: answers before that know nothing of a route. */
+  admitted = false;
   #routeChosen = false;
   #route: Route | null = null;
   #routeFrozen = false;
@@ -95,6 +97,7 @@ export class ActiveStream
     if (endStream) this.#requestReceived();
     this.isGrpc = isGrpcContentType(head.headers.get('content-type'));
     if (RequestAdmission.refuse(this, head)) return;
+    if (!this.#routeChosen) this.#chooseRoute();
     this.createFilterChain();
     this.runDecodeHeaders(0, endStream);
   }
@@ -189,7 +192,8 @@ export class ActiveStream
   protected createFilterChain(): void {
     if (this.#chainMade) return;
     this.#chainMade = true;
-    const { route } = this;
+    // A request that was refused before its route was looked for has none: its filters are the chain's own.
+    const route = this.#route;
     const chain = this.#chain;
     for (let i = 0; i < chain.length; i++) {
       const entry = chain[i]!;
@@ -236,7 +240,8 @@ export class ActiveStream
 
   protected renderLocalReply(reply: PendingReply): RenderedReply {
     const { localReplies } = this.manager.config;
-    const rendered = localReplies.render(reply, this.requestHead, this.streamInfo, this.isGrpc);
+    const entry = this.admitted ? (this.streamInfo.route?.entry ?? null) : null;
+    const rendered = localReplies.render(reply, this.requestHead, this.streamInfo, this.isGrpc, entry);
     if (typeof reply.body === 'string') this.localReplyBody = reply.body;
     return rendered;
   }

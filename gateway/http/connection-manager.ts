@@ -77,7 +77,9 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, C
     }
     if (timeouts.maxConnectionDurationMs > 0) {
       this.#durationTimer = server.timers.create(this);
-      this.#durationTimer.enable(timeouts.maxConnectionDurationMs);
+      this.#durationTimer.enable(
+        this.#jittered(timeouts.maxConnectionDurationMs, timeouts.maxConnectionDurationJitter),
+      );
     }
   }
 
@@ -279,7 +281,12 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, C
     this.#drain = 'draining';
     this.#codec!.shutdownNotice();
     this.#drainTimer = this.config.server.timers.create(this);
-    this.#drainTimer.enable(this.config.timeouts.drainMs);
+    const { drainMs, drainJitter } = this.config.timeouts;
+    this.#drainTimer.enable(this.#jittered(drainMs, drainJitter));
+  }
+
+  #jittered(delayMs: number, percent: number): number {
+    return percent === 0 ? delayMs : delayMs + (delayMs * percent * this.config.server.random.next()) / 100;
   }
 
   #closeIfDone(): void {

@@ -54,7 +54,11 @@ export interface ManagerTimeouts {
   readonly maxStreamDurationMs: number;
   readonly connectionIdleMs: number;
   readonly maxConnectionDurationMs: number;
+  /** Up to this share is added to the duration, percent. */
+  readonly maxConnectionDurationJitter: number;
   readonly drainMs: number;
+  /** The same for the drain time. */
+  readonly drainJitter: number;
   readonly delayedCloseMs: number;
 }
 

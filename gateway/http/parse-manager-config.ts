@@ -151,6 +151,8 @@ function readTimeouts(message: HttpConnectionManager): ManagerTimeouts {
     maxStreamDurationMs: durationMs(common?.maxStreamDuration, 0),
     connectionIdleMs: durationMs(common?.idleTimeout, 3_600_000),
     maxConnectionDurationMs: durationMs(common?.maxConnectionDuration, 0),
+    maxConnectionDurationJitter: common?.maxConnectionDurationJitter?.value ?? 0,
+    drainJitter: message.drainTimeoutJitter?.value ?? 0,
     drainMs: durationMs(message.drainTimeout, 5000),
     delayedCloseMs: durationMs(message.delayedCloseTimeout, 1000),
   };

@@ -25,6 +25,7 @@ export const RequestAdmission = {
       config.stats.rqRejectedViaIpDetection.inc();
       return answer(stream, status, ResponseCodeDetails.OriginalIpDetectionFailed);
     }
+    stream.admitted = true;
     return refusesUpgrade(stream, head, config);
   },
 };

@@ -2,20 +2,25 @@ import type { JsonValue } from '#gateway/api/stream-info.ts';
 import { ConfigError } from '#gateway/config/diagnostics.ts';
 import { readFraction } from '#gateway/config/fraction.ts';
 import { durationMs } from '#gateway/proto/duration-ms.ts';
+import { unpackAnyAs } from '#gateway/proto/registry.ts';
 import type { Metadata } from '#proto-types/envoy/config/core/v3/base_pb.ts';
+import type { TypedExtensionConfig } from '#proto-types/envoy/config/core/v3/extension_pb.ts';
 import type { RouteAction } from '#proto-types/envoy/config/route/v3/route_components_pb.ts';
+import type { UriTemplateRewriteConfig } from '#proto-types/envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite_pb.ts';
 import { atPath, type RouteScope } from './compile-context.ts';
 import type { ForwardSettings, MirrorPolicy } from './forward-entry.ts';
 import { compileHashPolicies } from './hash-policy.ts';
 import type { HeaderLayers } from './header-layers.ts';
 import { compileHostRewrite } from './host-rewrite.ts';
-import type { PathMatcher } from './path-matcher.ts';
+import { barePath, type PathMatcher, TemplateMatcher } from './path-matcher.ts';
 import { compileRegexRewrite, type PathRewrite, prefixRewrite, regexPathRewrite } from './path-rewrite.ts';
 import { compileRateLimitRules } from './rate-limit-rule.ts';
 import { compileRetryPolicy } from './retry-policy.ts';
+import { UriTemplateRewrite } from './uri-template.ts';
 
 /** Envoy's default for `timeout`. */
 const DEFAULT_TIMEOUT_MS = 15_000;
+const TEMPLATE_REWRITE = 'envoy.extensions.path.rewrite.uri_template.v3.UriTemplateRewriteConfig';
 /** ClusterNotFoundResponseCode by number. */
 const notFoundStatuses: readonly number[] = [503, 404, 500];
 
@@ -68,8 +73,27 @@ function compilePathRewrite(action: RouteAction, matcher: PathMatcher): PathRewr
   const { prefixRewrite: prefix, regexRewrite } = action;
   if (prefix !== '' && regexRewrite !== undefined)
     throw new ConfigError('regex_rewrite', 'only one of prefix_rewrite and regex_rewrite may be set');
+  const policy = action.pathRewritePolicy;
+  if (policy !== undefined) return templateRewrite(policy, matcher);
   if (regexRewrite !== undefined) return regexPathRewrite(compileRegexRewrite(regexRewrite, 'regex_rewrite'));
   return prefix === '' ? null : prefixRewrite(matcher, prefix);
+}
+
+function templateRewrite(policy: TypedExtensionConfig, matcher: PathMatcher): PathRewrite {
+  const config = unpackAnyAs<UriTemplateRewriteConfig>(policy.typedConfig, TEMPLATE_REWRITE);
+  if (config === null) throw new ConfigError('path_rewrite_policy.typed_config', 'only uri_template is supported yet');
+  if (!(matcher instanceof TemplateMatcher))
+    throw new ConfigError('path_rewrite_policy', 'unable to use a uri_template rewrite without a uri_template match');
+  const { template } = matcher;
+  const rewrite = atPath('path_rewrite_policy.typed_config.path_template_rewrite', () => {
+    return new UriTemplateRewrite(config.pathTemplateRewrite, template);
+  });
+  return {
+    rewrite(path) {
+      const bare = barePath(path);
+      return template.rewrite(bare, rewrite) + path.slice(bare.length);
+    },
+  };
 }
 
 function compileUpgrades(action: RouteAction): [ReadonlyMap<string, boolean> | null, boolean] {

@@ -1,6 +1,12 @@
 import { ConfigError } from '#gateway/config/diagnostics.ts';
 import { compileRegex, type Regex } from '#gateway/config/matcher/regex.ts';
+import { unpackAnyAs } from '#gateway/proto/registry.ts';
 import type { RouteMatch } from '#proto-types/envoy/config/route/v3/route_components_pb.ts';
+import type { UriTemplateMatchConfig } from '#proto-types/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.ts';
+import { atPath } from './compile-context.ts';
+import { UriTemplate } from './uri-template.ts';
+
+const TEMPLATE_MATCH = 'envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig';
 
 /** How a route matches the path. `connect` matches the CONNECT method instead. */
 export type PathMatchKind = 'prefix' | 'path' | 'separated_prefix' | 'regex' | 'connect' | 'template';
@@ -77,6 +83,26 @@ class SeparatedPrefixMatcher implements PathMatcher {
   }
 }
 
+/** A URI template; see `uri-template.ts`. */
+export class TemplateMatcher implements PathMatcher {
+  readonly kind = 'template';
+  readonly text: string;
+  readonly template: UriTemplate;
+
+  constructor(template: UriTemplate) {
+    this.text = template.text;
+    this.template = template;
+  }
+
+  matches(bare: string, method: string): boolean {
+    return method !== 'CONNECT' && this.template.matches(bare);
+  }
+
+  matchedLength(bare: string): number {
+    return bare.length;
+  }
+}
+
 class RegexMatcher implements PathMatcher {
   readonly kind = 'regex';
   readonly text: string;
@@ -123,8 +149,14 @@ export function compilePathMatcher(match: RouteMatch): PathMatcher {
         if (error instanceof ConfigError) throw new ConfigError('safe_regex.regex', error.problem);
         throw error;
       }
-    case 'pathMatchPolicy':
-      throw new ConfigError('path_match_policy', 'path_match_policy is not supported yet');
+    case 'pathMatchPolicy': {
+      const config = unpackAnyAs<UriTemplateMatchConfig>(pathSpecifier.value.typedConfig, TEMPLATE_MATCH);
+      if (config === null)
+        throw new ConfigError('path_match_policy.typed_config', 'only uri_template is supported yet');
+      return atPath('path_match_policy.typed_config.path_template', () => {
+        return new TemplateMatcher(new UriTemplate(config.pathTemplate));
+      });
+    }
     default:
       throw new ConfigError('', 'a route must match on a prefix, path, safe_regex, path_separated_prefix or CONNECT');
   }

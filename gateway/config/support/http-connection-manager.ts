@@ -20,6 +20,7 @@ export const httpConnectionManager: SupportArea = supportArea({
       'request_timeout',
       'request_headers_timeout',
       'drain_timeout',
+      'drain_timeout_jitter',
       'delayed_close_timeout',
       'access_log',
       'use_remote_address',
@@ -80,6 +81,7 @@ export const httpConnectionManager: SupportArea = supportArea({
     implemented: [
       'idle_timeout',
       'max_connection_duration',
+      'max_connection_duration_jitter',
       'max_headers_count',
       'max_response_headers_kb',
       'max_stream_duration',
