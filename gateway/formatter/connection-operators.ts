@@ -12,8 +12,7 @@ type AddressOf = (context: FormatterContext) => Address | null;
 const downstreamLocal: AddressOf = ({ streamInfo }) => streamInfo.connection.localAddress;
 const downstreamDirectRemote: AddressOf = ({ streamInfo }) => streamInfo.connection.directRemoteAddress;
 const upstreamLocal: AddressOf = ({ streamInfo }) => streamInfo.upstreamConnection?.localAddress ?? null;
-const upstreamRemote: AddressOf = ({ streamInfo }) =>
-  streamInfo.upstreamConnection?.remoteAddress ?? streamInfo.upstreamHost?.address ?? null;
+const upstreamRemote: AddressOf = ({ streamInfo }) => streamInfo.upstreamConnection?.remoteAddress ?? null;
 
 /** Host without port; a pipe as it is. */
 function hostOf(address: Address | null): string | null {

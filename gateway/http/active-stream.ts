@@ -39,7 +39,8 @@ export class ActiveStream
   readonly encoder: ResponseEncoder;
   readonly manager: ConnectionManager;
   readonly routes: RouteTable;
-  localReplyBody = '';
+  /** Only the formats of local replies know the body; access logs show none, as in Envoy. */
+  readonly localReplyBody = '';
   /** A CONNECT or an upgrade that its route allows. */
   upgraded = false;
   isGrpc = false;
@@ -241,9 +242,7 @@ export class ActiveStream
   protected renderLocalReply(reply: PendingReply): RenderedReply {
     const { localReplies } = this.manager.config;
     const entry = this.admitted ? (this.streamInfo.route?.entry ?? null) : null;
-    const rendered = localReplies.render(reply, this.requestHead, this.streamInfo, this.isGrpc, entry);
-    if (typeof reply.body === 'string') this.localReplyBody = reply.body;
-    return rendered;
+    return localReplies.render(reply, this.requestHead, this.streamInfo, this.isGrpc, entry);
   }
 
   /** The answer to `expect: 100-continue` that the gateway gives itself. */

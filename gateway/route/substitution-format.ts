@@ -5,6 +5,7 @@ import type { JsonValue } from '#gateway/api/stream-info.ts';
 import { ConfigError, type Diagnostics } from '#gateway/config/diagnostics.ts';
 import { compileFormat } from '#gateway/formatter/compile-format.ts';
 import { compileJsonFormat } from '#gateway/formatter/compile-json-format.ts';
+import { checkFormatters } from '#gateway/formatter/substitution-format.ts';
 import type { SubstitutionFormatString } from '#proto-types/envoy/config/core/v3/substitution_format_string_pb.ts';
 
 /** A compiled body format. What it makes are octets as latin-1 text. */
@@ -22,7 +23,7 @@ export function compileBodyFormat(
   diagnostics: Diagnostics,
 ): BodyFormat {
   const { contentType, omitEmptyValues: omitEmpty, format } = message;
-  if (message.formatters.length > 0) throw new ConfigError('formatters', 'formatters is not supported yet');
+  checkFormatters(message, diagnostics);
   switch (format.case) {
     case 'textFormat':
       return text(format.value, omitEmpty, contentType, 'text_format');
