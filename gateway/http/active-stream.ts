@@ -44,8 +44,6 @@ export class ActiveStream
   /** A CONNECT or an upgrade that its route allows. */
   upgraded = false;
   isGrpc = false;
-  /** The request was found fit to be routed: answers before that know nothing of a route. */
-  admitted = false;
   #routeChosen = false;
   #route: Route | null = null;
   #routeFrozen = false;
@@ -266,7 +264,7 @@ export class ActiveStream
     if (!this.requestEnded && !tunnel) config.stats.rqResponseBeforeRqComplete.inc();
     if (manager.closesAfter(this) && !tunnel) this.encoder.closeAfterResponse();
     streamInfo.responseCode = head.status;
-    manager.chargeResponse(head.status);
+    if (!streamInfo.healthCheck) manager.chargeResponse(head.status);
     streamInfo.firstDownstreamTxMs = config.server.clock.nowMs();
     if (this.encoder.encodeHeaders(head, endStream) === EncodeStatus.Ok) return true;
     this.resetStream('local_reset', ResponseCodeDetails.CodecError);

@@ -67,6 +67,19 @@ export function readHttp2Options(message: HttpConnectionManager, clock: Clock): 
   };
 }
 
+const buffered = new WeakMap<Http2Options, Http2Options>();
+
+/** The same options with the connection's buffer limit for what waits on a stream; 0 leaves the codec's own. */
+export function withStreamBuffer(options: Http2Options, octets: number): Http2Options {
+  if (octets === 0 || octets === options.streamWriteBufferOctets) return options;
+  let made = buffered.get(options);
+  if (made === undefined || made.streamWriteBufferOctets !== octets) {
+    made = { ...options, streamWriteBufferOctets: octets };
+    buffered.set(options, made);
+  }
+  return made;
+}
+
 /** Reads connection_keepalive; null when it is not set. */
 export function readKeepalive(message: HttpConnectionManager): KeepaliveOptions | null {
   const keepalive = message.http2ProtocolOptions?.connectionKeepalive;

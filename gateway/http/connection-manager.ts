@@ -14,6 +14,7 @@ import type { Http1ServerStream } from '#gateway/protocol/http1/server-stream.ts
 import { Http2ServerCodec } from '#gateway/protocol/http2/server-codec.ts';
 import type { Timer, TimerTarget } from '#gateway/runtime/timers.ts';
 import { ActiveStream } from './active-stream.ts';
+import { withStreamBuffer } from './codec-options.ts';
 import { ProtocolDetector } from './detect-protocol.ts';
 import { type IdleOwner, IdleSlot } from './idle-slot.ts';
 import { KeepalivePings } from './keepalive-pings.ts';
@@ -120,7 +121,12 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, C
       stats.cxHttp1Total.inc();
       stats.cxHttp1Active.inc();
     } else {
-      this.#codec = new Http2ServerCodec(connection, this, config.http2, config.http2Stats);
+      this.#codec = new Http2ServerCodec(
+        connection,
+        this,
+        withStreamBuffer(config.http2, this.bufferLimit),
+        config.http2Stats,
+      );
       stats.cxHttp2Total.inc();
       stats.cxHttp2Active.inc();
       if (config.keepalive !== null) {
@@ -218,6 +224,11 @@ export class ConnectionManager implements NetworkFilter, ServerCodecCallbacks, C
     if (this.#http1 === null) return false;
     if (!stream.requestEnded && !stream.upgraded) this.#drain = 'closing';
     return this.#drain !== 'none';
+  }
+
+  /** No request is taken after the one under way. HTTP/1 only: an HTTP/2 connection goes on. */
+  endAfterResponse(): void {
+    if (this.#http1 !== null) this.#drain = 'closing';
   }
 
   /** Counts a response's status. */

@@ -25,12 +25,13 @@ export const RequestAdmission = {
       config.stats.rqRejectedViaIpDetection.inc();
       return answer(stream, status, ResponseCodeDetails.OriginalIpDetectionFailed);
     }
-    stream.admitted = true;
     return refusesUpgrade(stream, head, config);
   },
 };
 
+/** Envoy does not go on with an HTTP/1 connection whose client got 400 here. */
 function answer(stream: ActiveStream, status: number, details: string): true {
+  if (status === 400 && !stream.manager.config.streamErrorOnInvalidMessage) stream.manager.endAfterResponse();
   stream.sendLocalReply(status, '', details, null);
   return true;
 }

@@ -40,7 +40,6 @@ const edgeMayNotSend: ReadonlySet<string> = new Set([
 /** What the single pass over a request's headers found. One is reused for all requests: nothing may keep it. */
 class Seen {
   forwardedFor: string | null = null;
-  forwardedForRepeated = false;
   forwardedProto: string | null = null;
   requestId: string | null = null;
   userAgent = false;
@@ -137,7 +136,6 @@ export function mutateRequestHeaders(
 /** One pass: drops hop-by-hop fields, notes the values that matter here. */
 function scan(headers: HeaderMap): void {
   seen.forwardedFor = null;
-  seen.forwardedForRepeated = false;
   seen.forwardedProto = null;
   seen.requestId = null;
   seen.userAgent = false;
@@ -180,7 +178,6 @@ function scan(headers: HeaderMap): void {
         break;
       case 15:
         if (name === 'x-forwarded-for') {
-          seen.forwardedForRepeated = seen.forwardedFor !== null;
           seen.forwardedFor = seen.forwardedFor === null ? value : `${seen.forwardedFor},${value}`;
         }
         break;
