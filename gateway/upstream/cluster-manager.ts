@@ -84,7 +84,7 @@ export class Clusters implements ClusterManager {
       if (cluster === null) return;
       this.#put(config, cluster, false);
       this.#added.inc();
-      if (cluster.type === 'STATIC') {
+      if (cluster.type === 'STATIC' && cluster.health === null) {
         cluster.start(() => {});
         return;
       }

@@ -8,10 +8,15 @@ import type {
   UpstreamCluster,
 } from '#gateway/api/upstream.ts';
 import type { Protocol } from '#gateway/protocol/codec.ts';
+import type { Random } from '#gateway/runtime/random.ts';
+import type { Balancer } from './balancer/balancer.ts';
+import { HashingBalancer } from './balancer/hashing-balancer.ts';
 import { LoadBalancer } from './balancer/load-balancer.ts';
 import { defaultOverprovisioningPercent } from './balancer/priority-load.ts';
 import type { ClusterFacts } from './cluster-info.ts';
+import type { ClusterStats } from './cluster-stats.ts';
 import type { DiscoveredHosts, Discovery, DiscoveryListener } from './discovery/discovery.ts';
+import type { CheckedCluster, HealthChecker } from './health/health-checker.ts';
 import { createHostStats, type HostDescription, HostHealthFlag, hostKey, UpstreamHost } from './host.ts';
 import { buildHostSet, type HostSet } from './host-set.ts';
 import type { OutlierDetector } from './outlier/outlier-detector.ts';
@@ -31,6 +36,8 @@ export interface ClusterParts {
   /** The transport socket for a host, by its metadata. */
   transportFor(description: HostDescription): UpstreamTransportSocketFactory;
   readonly trackEndpoints: boolean;
+  /** Null when hosts are not checked. */
+  createHealthChecker(cluster: Cluster): HealthChecker | null;
   /** Null when outlier detection is off. */
   createOutlierDetector(cluster: Cluster): OutlierDetector | null;
 }
@@ -47,11 +54,12 @@ const healthFlagsOfOthers =
   HostHealthFlag.PendingActiveHealthCheck;
 
 /** A cluster at work: its hosts by priority, its balancer, its pools. */
-export class Cluster implements UpstreamCluster, DiscoveryListener {
+export class Cluster implements UpstreamCluster, DiscoveryListener, CheckedCluster {
   readonly info: ClusterFacts;
   readonly type: string;
-  readonly balancer: LoadBalancer;
+  readonly balancer: Balancer;
   readonly outlier: OutlierDetector | null;
+  readonly health: HealthChecker | null;
   /** Whether the first list of hosts has come (or has failed to). */
   initialized = false;
   readonly #parts: ClusterParts;
@@ -59,6 +67,7 @@ export class Cluster implements UpstreamCluster, DiscoveryListener {
   #sets: readonly HostSet<UpstreamHost>[] = [buildHostSet<UpstreamHost>(0, [], null)];
   #weights: ReadonlyMap<number, ReadonlyMap<string, number>> = new Map();
   #overprovisioning: number = defaultOverprovisioningPercent;
+  #discovered = false;
   #onInitialized: (() => void) | null = null;
   readonly #listeners: HostsListener[] = [];
 
@@ -66,10 +75,10 @@ export class Cluster implements UpstreamCluster, DiscoveryListener {
     this.#parts = parts;
     this.info = parts.facts;
     this.type = parts.type;
-    const { policy, options } = parts.balancing;
     const { pools, facts } = parts;
-    this.balancer = new LoadBalancer(policy, options, pools.random, facts.stats.lbHealthyPanic);
+    this.balancer = createBalancer(parts.balancing, pools.random, facts.stats);
     this.outlier = parts.createOutlierDetector(this);
+    this.health = parts.createHealthChecker(this);
     this.balancer.update(this.#sets, this.#overprovisioning);
   }
 
@@ -83,6 +92,7 @@ export class Cluster implements UpstreamCluster, DiscoveryListener {
   close(): void {
     this.#parts.discovery.stop();
     this.outlier?.stop();
+    this.health?.stop();
     for (const host of this.#hosts.values()) drainPools(host);
     this.info.stats.scope.close();
   }
@@ -164,9 +174,13 @@ export class Cluster implements UpstreamCluster, DiscoveryListener {
     this.#weights = found.localityWeights;
     this.#overprovisioning = found.overprovisioningPercent;
     if (added.length > 0 || removed.length > 0) this.info.stats.membershipChange.inc();
-    for (const host of added) this.outlier?.addHost(host);
+    for (const host of added) {
+      this.outlier?.addHost(host);
+      if (!host.checkDisabled) this.health?.addHost(host);
+    }
     for (const host of removed) {
       this.outlier?.removeHost(host);
+      this.health?.removeHost(host);
       drainPools(host);
     }
     this.refreshHealth();
@@ -174,6 +188,20 @@ export class Cluster implements UpstreamCluster, DiscoveryListener {
   }
 
   onInitialized(): void {
+    this.#discovered = true;
+    if (this.health === null || this.health.allChecked) this.#initialize();
+  }
+
+  /** @see CheckedCluster */
+  onFirstChecksDone(): void {
+    if (this.#discovered) this.#initialize();
+  }
+
+  get hadTraffic(): boolean {
+    return this.info.stats.cxTotal.used;
+  }
+
+  #initialize(): void {
     this.initialized = true;
     const told = this.#onInitialized;
     this.#onInitialized = null;
@@ -229,6 +257,12 @@ export class Cluster implements UpstreamCluster, DiscoveryListener {
     }
     return pool;
   }
+}
+
+function createBalancer({ policy, options }: BalancingConfig, random: Random, stats: ClusterStats): Balancer {
+  return 'createTable' in policy
+    ? new HashingBalancer(policy, options, random, stats.lbHealthyPanic, stats.scope)
+    : new LoadBalancer(policy, options, random, stats.lbHealthyPanic);
 }
 
 /** All pools of a host. */

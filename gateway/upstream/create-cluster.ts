@@ -11,6 +11,8 @@ import type { Discovery } from './discovery/discovery.ts';
 import { DnsDiscovery } from './discovery/dns-discovery.ts';
 import type { DnsSettings } from './discovery/dns-target.ts';
 import { StaticDiscovery } from './discovery/static-discovery.ts';
+import { createHealthChecker } from './health/create-health-checker.ts';
+import { readHealthCheck } from './health/health-check-config.ts';
 import { readOutlierConfig } from './outlier/outlier-config.ts';
 import { OutlierDetector } from './outlier/outlier-detector.ts';
 import { readBalancing } from './parse/balancing.ts';
@@ -53,6 +55,10 @@ export function createCluster(config: ClusterMessage, services: UpstreamServices
     const problem = `ALPN configured for cluster ${config.name} which has a non-ALPN transport socket matcher`;
     found.error('transport_socket_matches', problem);
   }
+  const checks = config.healthChecks.flatMap(
+    (check, i) => readHealthCheck(check, found.at(`health_checks[${i}]`)) ?? [],
+  );
+  if (config.healthChecks.length > 1) found.error('health_checks', 'Only a single health check is supported');
   if (found.errors.length > errorsBefore) return null;
 
   const observed = config.altStatName === '' ? config.name : config.altStatName;
@@ -84,6 +90,8 @@ export function createCluster(config: ClusterMessage, services: UpstreamServices
     type,
     transportFor: transports.chooser(scope),
     trackEndpoints: config.trackClusterStats?.perEndpointStats === true,
+    createHealthChecker: (cluster) =>
+      checks[0] === undefined ? null : createHealthChecker(checks[0], cluster, config.name, pools),
     createOutlierDetector: (cluster) =>
       outlier === null ? null : new OutlierDetector(outlier, services, cluster, scope),
   });

@@ -55,6 +55,10 @@ export interface HostDescription {
   readonly localityMetadata: { readonly [namespace: string]: { readonly [key: string]: JsonValue } };
   /** Bits of HostHealthFlag that discovery sets. */
   readonly healthFlags: number;
+  /** `health_check_config`: port (0: the host's own) and host name for health checks, and whether there are none. */
+  readonly checkPort: number;
+  readonly checkHostname: string;
+  readonly checkDisabled: boolean;
 }
 
 const inertMonitor: OutlierMonitor = {
@@ -103,6 +107,9 @@ export class UpstreamHost implements Host {
   /** Bits of HostHealthFlag. */
   flags = 0;
   readonly transport: UpstreamTransportSocketFactory;
+  readonly checkPort: number;
+  readonly checkHostname: string;
+  readonly checkDisabled: boolean;
   /** Pools by slot (priority and protocol); made on first use. */
   readonly pools: (HttpPool | null)[] = [null, null, null, null];
   /** Pools with an SNI of their own (auto_sni); made on first use. */
@@ -124,6 +131,9 @@ export class UpstreamHost implements Host {
     this.metadata = description.metadata;
     this.canary = description.metadata['envoy.lb']?.['canary'] === true;
     this.transport = transport;
+    this.checkPort = description.checkPort;
+    this.checkHostname = description.checkHostname;
+    this.checkDisabled = description.checkDisabled;
     this.stats = stats;
     this.setFlags(description.healthFlags);
   }

@@ -2,18 +2,10 @@ import type { Host, LoadBalancerContext } from '#gateway/api/upstream.ts';
 import type { Random } from '#gateway/runtime/random.ts';
 import type { Counter } from '#gateway/stats/stats.ts';
 import type { HostSet, LocalityHosts } from '../host-set.ts';
+import type { Balancer, BalancerOptions } from './balancer.ts';
 import { EdfSchedule } from './edf.ts';
 import type { BalancingPolicy, HostPicker } from './host-picker.ts';
 import { type PriorityLoad, priorityLoad } from './priority-load.ts';
-
-/** What all policies have in common. */
-export interface BalancerOptions {
-  /** Percent, `healthy_panic_threshold`. */
-  readonly panicPercent: number;
-  readonly localityWeighted: boolean;
-  /** `fail_traffic_on_panic`: no host instead of any host. */
-  readonly failOnPanic: boolean;
-}
 
 /** The pickers of one priority, made when first needed after a change. `localityOver`: see `update`; 0: not by locality. */
 class PrioritySources {
@@ -50,7 +42,7 @@ class PrioritySources {
 }
 
 /** Priority first, then locality, then host. Given its inputs (host sets, random, loads) it is a pure choice. */
-export class LoadBalancer {
+export class LoadBalancer implements Balancer {
   readonly policy: BalancingPolicy;
   readonly options: BalancerOptions;
   readonly #random: Random;
@@ -67,7 +59,6 @@ export class LoadBalancer {
     this.#panics = panics;
   }
 
-  /** Takes new host sets, one a priority, in order, and the `overprovisioning_factor` in percent. */
   update(sets: readonly HostSet[], overprovisioning: number): void {
     const { options } = this;
     this.#load = priorityLoad(sets, overprovisioning, options.panicPercent);
@@ -81,12 +72,10 @@ export class LoadBalancer {
     }
   }
 
-  /** How load is spread at present, for `/clusters` and `explain`. */
   get load(): PriorityLoad {
     return this.#load;
   }
 
-  /** Null when there is no host to choose. Hosts that the context does not want are avoided as often as it says. */
   choose(context: LoadBalancerContext | null): Host | null {
     let host = this.#chooseOnce(context);
     if (context === null || host === null) return host;

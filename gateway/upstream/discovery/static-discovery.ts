@@ -15,6 +15,9 @@ export function describeHost(endpoint: EndpointConfig, address: Address, hostnam
     metadata: endpoint.metadata,
     localityMetadata: endpoint.localityMetadata,
     healthFlags: endpoint.healthFlags,
+    checkPort: endpoint.checkPort,
+    checkHostname: endpoint.checkHostname,
+    checkDisabled: endpoint.checkDisabled,
   };
 }
 

@@ -3,18 +3,22 @@ import { typeNameOf, unpackAny } from '#gateway/proto/registry.ts';
 import type { Cluster } from '#proto-types/envoy/config/cluster/v3/cluster_pb.ts';
 import type { LocalityLbConfig } from '#proto-types/envoy/extensions/load_balancing_policies/common/v3/common_pb.ts';
 import type { LeastRequest } from '#proto-types/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.ts';
+import type { Maglev } from '#proto-types/envoy/extensions/load_balancing_policies/maglev/v3/maglev_pb.ts';
 import type { Random } from '#proto-types/envoy/extensions/load_balancing_policies/random/v3/random_pb.ts';
+import type { RingHash } from '#proto-types/envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash_pb.ts';
 import type { RoundRobin } from '#proto-types/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.ts';
+import type { BalancerOptions } from '../balancer/balancer.ts';
+import type { HashingPolicy } from '../balancer/hash-table.ts';
 import type { BalancingPolicy } from '../balancer/host-picker.ts';
 import { leastRequest } from '../balancer/least-request.ts';
-import type { BalancerOptions } from '../balancer/load-balancer.ts';
 import { defaultPanicPercent } from '../balancer/priority-load.ts';
 import { randomPolicy } from '../balancer/random-policy.ts';
 import { roundRobin } from '../balancer/round-robin.ts';
+import { readClusterMaglev, readClusterRing, readMaglev, readRingHash } from './hashing.ts';
 
 /** How a cluster balances. */
 export interface BalancingConfig {
-  readonly policy: BalancingPolicy;
+  readonly policy: BalancingPolicy | HashingPolicy;
   readonly options: BalancerOptions;
 }
 
@@ -32,7 +36,8 @@ export function readBalancing(cluster: Cluster, found: Diagnostics): BalancingCo
     for (const [i, { typedExtensionConfig }] of extension.policies.entries()) {
       const any = typedExtensionConfig?.typedConfig;
       if (any === undefined || !typeNameOf(any).startsWith(policyPrefix)) continue;
-      const message = unpackAny<RoundRobin | LeastRequest | Random>(any);
+      const message = unpackAny<RoundRobin | LeastRequest | Random | RingHash | Maglev>(any);
+      const at = found.at(`load_balancing_policy.policies[${i}].typed_extension_config.typed_config`);
       switch (message.$typeName) {
         case `${policyPrefix}round_robin.v3.RoundRobin`:
           return { policy: roundRobin, options: localityOptions(message.localityLbConfig, panicPercent) };
@@ -43,6 +48,10 @@ export function readBalancing(cluster: Cluster, found: Diagnostics): BalancingCo
           };
         case `${policyPrefix}random.v3.Random`:
           return { policy: randomPolicy, options: localityOptions(message.localityLbConfig, panicPercent) };
+        case `${policyPrefix}ring_hash.v3.RingHash`:
+          return { policy: readRingHash(message, at), options: hashingOptions(message, panicPercent) };
+        case `${policyPrefix}maglev.v3.Maglev`:
+          return { policy: readMaglev(message, at), options: hashingOptions(message, panicPercent) };
         default:
           found.error(`load_balancing_policy.policies[${i}]`, `the policy ${typeNameOf(any)} is not supported`);
       }
@@ -58,7 +67,7 @@ export function readBalancing(cluster: Cluster, found: Diagnostics): BalancingCo
   return { policy: legacyPolicy(cluster, found), options };
 }
 
-function legacyPolicy(cluster: Cluster, found: Diagnostics): BalancingPolicy {
+function legacyPolicy(cluster: Cluster, found: Diagnostics): BalancingPolicy | HashingPolicy {
   switch (cluster.lbPolicy as number) {
     case 0: // ROUND_ROBIN
     case 7: // LOAD_BALANCING_POLICY_CONFIG, whose message was read above
@@ -72,6 +81,10 @@ function legacyPolicy(cluster: Cluster, found: Diagnostics): BalancingPolicy {
         fullScan: false,
       });
     }
+    case 2: // RING_HASH
+      return readClusterRing(cluster, found);
+    case 5: // MAGLEV
+      return readClusterMaglev(cluster, found);
     case 3: // RANDOM
       return randomPolicy;
     default:
@@ -95,4 +108,8 @@ function localityOptions(config: LocalityLbConfig | undefined, panicPercent: num
     localityWeighted: choice?.case === 'localityWeightedLbConfig',
     failOnPanic: choice?.case === 'zoneAwareLbConfig' && choice.value.failTrafficOnPanic,
   };
+}
+
+function hashingOptions(message: RingHash | Maglev, panicPercent: number): BalancerOptions {
+  return { panicPercent, localityWeighted: message.localityWeightedLbConfig !== undefined, failOnPanic: false };
 }

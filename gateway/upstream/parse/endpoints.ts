@@ -25,6 +25,9 @@ export interface EndpointConfig {
   readonly metadata: { readonly [namespace: string]: { readonly [key: string]: JsonValue } };
   readonly localityMetadata: { readonly [namespace: string]: { readonly [key: string]: JsonValue } };
   readonly healthFlags: number;
+  readonly checkPort: number;
+  readonly checkHostname: string;
+  readonly checkDisabled: boolean;
 }
 
 /** A ClusterLoadAssignment, read. */
@@ -118,6 +121,9 @@ function readEndpoint(
     metadata: filterMetadata(message.metadata),
     localityMetadata: groupMetadata,
     healthFlags: healthFlags(message.healthStatus),
+    checkPort: endpoint.healthCheckConfig?.portValue ?? 0,
+    checkHostname: endpoint.healthCheckConfig?.hostname ?? '',
+    checkDisabled: endpoint.healthCheckConfig?.disableActiveHealthCheck === true,
   };
 }
 

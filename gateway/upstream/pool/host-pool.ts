@@ -60,6 +60,11 @@ export class HostPool implements HttpPool {
     this.#serverName = serverName;
   }
 
+  /** Requests that wait for a connection: `/clusters`. */
+  get pendingCount(): number {
+    return this.#pending.size;
+  }
+
   newStream(decoder: ResponseDecoder, callbacks: PoolCallbacks): Cancellable | null {
     const { stats, resources } = this;
     const ready = this.#ready;

@@ -1,0 +1,141 @@
+import { Buffer } from 'node:buffer';
+import type { Diagnostics } from '#gateway/config/diagnostics.ts';
+import { durationMs } from '#gateway/proto/duration-ms.ts';
+import type { HeaderValueOption } from '#proto-types/envoy/config/core/v3/base_pb.ts';
+import type {
+  HealthCheck,
+  HealthCheck_HttpHealthCheck,
+  HealthCheck_Payload,
+} from '#proto-types/envoy/config/core/v3/health_check_pb.ts';
+
+/** When checks are made and what their results mean. Times in milliseconds. */
+export interface HealthCheckTiming {
+  readonly timeoutMs: number;
+  readonly intervalMs: number;
+  readonly initialJitterMs: number;
+  readonly intervalJitterMs: number;
+  readonly intervalJitterPercent: number;
+  readonly noTrafficMs: number;
+  readonly noTrafficHealthyMs: number;
+  readonly unhealthyMs: number;
+  readonly unhealthyEdgeMs: number;
+  readonly healthyEdgeMs: number;
+  readonly unhealthyThreshold: number;
+  readonly healthyThreshold: number;
+  readonly reuseConnection: boolean;
+}
+
+/** A range of status codes, `end` excluded. */
+export interface StatusRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What an HTTP check sends and expects. */
+export interface HttpCheck {
+  readonly kind: 'http';
+  readonly method: string;
+  readonly path: string;
+  /** `:authority`; '' is the cluster's name. */
+  readonly host: string;
+  readonly http2: boolean;
+  readonly expected: readonly StatusRange[];
+  readonly retriable: readonly StatusRange[];
+  /** `[name, value, ...]`. */
+  readonly headers: readonly string[];
+  /** Texts (latin-1) that must stand in the body, in this order. */
+  readonly receive: readonly string[];
+}
+
+/** What a TCP check sends and expects; nothing at all: the connection is enough. */
+export interface TcpCheck {
+  readonly kind: 'tcp';
+  readonly send: Uint8Array | null;
+  readonly receive: readonly string[];
+}
+
+/** One `health_checks` item, resolved. */
+export interface HealthCheckConfig {
+  readonly timing: HealthCheckTiming;
+  readonly check: HttpCheck | TcpCheck;
+}
+
+// RequestMethod: METHOD_UNSPECIFIED, GET, HEAD, POST, PUT, DELETE, CONNECT, OPTIONS, TRACE, PATCH
+const methods = ['GET', 'GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH'] as const;
+const defaultNoTrafficMs = 60_000;
+
+/** Reads one item; null when it cannot be used, which is told to `found`. */
+export function readHealthCheck(message: HealthCheck, found: Diagnostics): HealthCheckConfig | null {
+  const checker = message.healthChecker;
+  const timing = readTiming(message);
+  if (checker.case === 'httpHealthCheck') return { timing, check: readHttpCheck(checker.value, found) };
+  if (checker.case === 'tcpHealthCheck') {
+    const { send, receive } = checker.value;
+    return {
+      timing,
+      check: {
+        kind: 'tcp',
+        send: send === undefined ? null : payloadOctets(send, found.at('tcp_health_check.send')),
+        receive: readPayloads(receive, found.at('tcp_health_check')),
+      },
+    };
+  }
+  found.error('', 'an http_health_check or a tcp_health_check is needed');
+  return null;
+}
+
+function readTiming(message: HealthCheck): HealthCheckTiming {
+  const intervalMs = durationMs(message.interval, 0);
+  const noTrafficMs = durationMs(message.noTrafficInterval, defaultNoTrafficMs);
+  const unhealthyMs = durationMs(message.unhealthyInterval, intervalMs);
+  return {
+    timeoutMs: durationMs(message.timeout, 0),
+    intervalMs,
+    initialJitterMs: durationMs(message.initialJitter, 0),
+    intervalJitterMs: durationMs(message.intervalJitter, 0),
+    intervalJitterPercent: message.intervalJitterPercent,
+    noTrafficMs,
+    noTrafficHealthyMs: durationMs(message.noTrafficHealthyInterval, noTrafficMs),
+    unhealthyMs,
+    unhealthyEdgeMs: durationMs(message.unhealthyEdgeInterval, unhealthyMs),
+    healthyEdgeMs: durationMs(message.healthyEdgeInterval, intervalMs),
+    unhealthyThreshold: message.unhealthyThreshold ?? 1,
+    healthyThreshold: message.healthyThreshold ?? 1,
+    reuseConnection: message.reuseConnection ?? true,
+  };
+}
+
+function readHttpCheck(message: HealthCheck_HttpHealthCheck, found: Diagnostics): HttpCheck {
+  const ranges = (list: readonly { start: bigint; end: bigint }[]): StatusRange[] =>
+    list.map(({ start, end }) => ({ start: Number(start), end: Number(end) }));
+  const expected = ranges(message.expectedStatuses);
+  return {
+    kind: 'http',
+    method: methods[message.method as number] ?? 'GET',
+    path: message.path,
+    host: message.host,
+    http2: (message.codecClientType as number) === 1,
+    expected: expected.length === 0 ? [{ start: 200, end: 201 }] : expected,
+    retriable: ranges(message.retriableStatuses),
+    headers: message.requestHeadersToAdd.flatMap(headerPair),
+    receive: readPayloads(message.receive, found.at('http_health_check')),
+  };
+}
+
+function headerPair({ header }: HeaderValueOption): string[] {
+  return header === undefined ? [] : [header.key.toLowerCase(), header.value];
+}
+
+function readPayloads(list: readonly HealthCheck_Payload[], found: Diagnostics): string[] {
+  return list.map((payload, i) =>
+    Buffer.from(payloadOctets(payload, found.at(`receive[${i}]`)) ?? new Uint8Array(0)).toString('latin1'),
+  );
+}
+
+// `text` is hexadecimal.
+function payloadOctets({ payload }: HealthCheck_Payload, found: Diagnostics): Uint8Array | null {
+  if (payload.case === 'binary') return payload.value;
+  if (payload.case === 'text' && /^([0-9A-Fa-f]{2})+$/.test(payload.value)) return Buffer.from(payload.value, 'hex');
+  found.error('text', 'invalid hex string');
+  return null;
+}
