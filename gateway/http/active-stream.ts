@@ -239,8 +239,7 @@ export class ActiveStream
 
   protected renderLocalReply(reply: PendingReply): RenderedReply {
     const { localReplies } = this.manager.config;
-    const entry = this.admitted ? (this.streamInfo.route?.entry ?? null) : null;
-    return localReplies.render(reply, this.requestHead, this.streamInfo, this.isGrpc, entry);
+    return localReplies.render(reply, this.requestHead, this.streamInfo, this.isGrpc);
   }
 
   /** The answer to `expect: 100-continue` that the gateway gives itself. */

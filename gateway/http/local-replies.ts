@@ -1,7 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type { FormatterContext } from '#gateway/api/access-log.ts';
 import type { ServerContext } from '#gateway/api/context.ts';
-import type { RouteEntry } from '#gateway/api/route.ts';
 import type { StreamInfo } from '#gateway/api/stream-info.ts';
 import type { Diagnostics } from '#gateway/config/diagnostics.ts';
 import { httpToGrpcStatus } from '#gateway/formatter/grpc-status.ts';
@@ -43,20 +42,12 @@ export class LocalReplies {
     this.#format = format;
   }
 
-  /**
-   * `request`: null when the request's head never was complete. `route`: whose response headers the answer gets too; null when
-   * the request was answered before it was routed. Sets the stream's response code.
-   */
-  render(
-    reply: PendingReply,
-    request: RequestHead | null,
-    streamInfo: StreamInfo,
-    isGrpc: boolean,
-    route: RouteEntry | null,
-  ): RenderedReply {
+  /** `request`: null when the request's head never was complete. Sets the stream's response code. */
+  render(reply: PendingReply, request: RequestHead | null, streamInfo: StreamInfo, isGrpc: boolean): RenderedReply {
     const head = new ResponseHead(reply.status, new HeaderMap());
     const { headers } = head;
-    if (request !== null) route?.finalizeResponseHeaders(head, request, streamInfo);
+    // A route's response headers go on the gateway's own answers too, unless the request was answered before it was routed.
+    if (request !== null) streamInfo.route?.entry?.finalizeResponseHeaders(head, request, streamInfo);
     reply.options?.modifyHeaders?.(head);
     streamInfo.responseCode = reply.status;
     const given: Uint8Array =
