@@ -68,7 +68,7 @@ export function buildServer(
   const clock = systemClock;
   const timers = createSystemTimers(clock);
   const random = createSystemRandom();
-  const logs = createLogs(options, clock);
+  const { logs, reopen } = createLogs(options, clock);
   const stats = compileStatsConfig(bootstrap.statsConfig, options.statsTags, diagnostics.at('stats_config'));
   const store = new StatsStore(stats.matcher);
   const scope = store.root;
@@ -80,7 +80,7 @@ export function buildServer(
   const runtime = createRuntime(bootstrap.layeredRuntime, scope, diagnostics.at('layered_runtime'));
   const drain = new DrainManager(clock, random, options.drainTimeMs, options.drainStrategy);
   const flush = { intervalMs: options.fileFlushIntervalMs, minOctets: options.fileFlushMinOctets };
-  const logFiles = new ServerLogFiles(scope, flush, timers, logs.get('file'));
+  const logFiles = new ServerLogFiles(scope, flush, timers, logs.get('file'), reopen);
   const init = new InitManager(logs.get('init'));
   const node = nodeOf(options, bootstrap);
   const context = new GatewayContext({

@@ -5,6 +5,7 @@ import { createMessage, packAny } from '#gateway/proto/registry.ts';
 import type { Cluster } from '#gateway/upstream/cluster.ts';
 import type { Clusters } from '#gateway/upstream/cluster-manager.ts';
 import type { UpstreamHost } from '#gateway/upstream/host.ts';
+import { HostPool } from '#gateway/upstream/pool/host-pool.ts';
 import type { BreakerResources } from '#gateway/upstream/resource-manager.ts';
 import type { ClustersConfigDump } from '#proto-types/envoy/admin/v3/config_dump_shared_pb.ts';
 
@@ -17,11 +18,20 @@ function breakerView(resources: BreakerResources): CircuitBreakerView {
   };
 }
 
+/** Requests that wait for a connection to a host, over all its pools. */
+function pendingOf(host: UpstreamHost): number {
+  let count = 0;
+  for (const pool of [...host.pools, ...(host.namedPools?.values() ?? [])]) {
+    if (pool instanceof HostPool) count += pool.pendingCount;
+  }
+  return count;
+}
+
 function hostView(host: UpstreamHost): HostView {
   return {
     host,
     healthFlags: host.healthFlagsText(),
-    pendingRequests: 0,
+    pendingRequests: pendingOf(host),
     successRate: -1,
     localOriginSuccessRate: -1,
   };

@@ -106,8 +106,11 @@ export class ServerLogFiles implements LogFiles {
   readonly #options: LogFlushOptions;
   readonly #timers: Timers;
   readonly #log: Logger;
+  readonly #reopenOwn: () => void;
 
-  constructor(scope: Scope, options: LogFlushOptions, timers: Timers, log: Logger) {
+  /** `reopenOwn` reopens the server's own log with the others. */
+  constructor(scope: Scope, options: LogFlushOptions, timers: Timers, log: Logger, reopenOwn: () => void = () => {}) {
+    this.#reopenOwn = reopenOwn;
     this.#options = options;
     this.#timers = timers;
     this.#log = log;
@@ -139,6 +142,7 @@ export class ServerLogFiles implements LogFiles {
   }
 
   reopen(): void {
+    this.#reopenOwn();
     for (const file of this.#files.values()) file.reopen();
   }
 

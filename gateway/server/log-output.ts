@@ -18,6 +18,15 @@ class FileOutput implements LogOutput {
     this.#file = file;
   }
 
+  /** Opens the path anew; when that fails the old file stays in use. */
+  reopen(): void {
+    try {
+      this.#file.reopen();
+    } catch (error) {
+      this.write(`cannot reopen the log: ${error instanceof Error ? error.message : String(error)}\n`);
+    }
+  }
+
   write(text: string): void {
     if (this.#waiting.length > maxWaitingOctets) this.#waiting = '';
     this.#waiting += text;
@@ -66,15 +75,21 @@ const components = [
   'upstream',
 ];
 
+/** The loggers, and how their file is opened anew. */
+export interface ServerLogs {
+  readonly logs: LogRegistry;
+  reopen(): void;
+}
+
 /** Makes the loggers as the options say. Throws the system's error when `--log-path` cannot be opened. */
-export function createLogs(options: ServerOptions, clock: Clock): LogRegistry {
+export function createLogs(options: ServerOptions, clock: Clock): ServerLogs {
   const format = compileLogFormat(options.logFormat);
   if (format === null) throw new Error(`bad log format '${options.logFormat}'`); // the command line was checked before
-  const output: LogOutput =
-    options.logPath === '' ? { write: (text) => writeStderr(text) } : new FileOutput(new AppendFile(options.logPath));
+  const file = options.logPath === '' ? null : new FileOutput(new AppendFile(options.logPath));
+  const output: LogOutput = file ?? { write: (text) => writeStderr(text) };
   const sink = new ServerLogSink(format, output, clock, processId(), options.logFormatEscaped);
   const logs = new LogRegistry(sink, options.logLevel);
   for (const component of components) logs.get(component);
   for (const [component, level] of options.componentLogLevels) logs.get(component).setLevel(level);
-  return logs;
+  return { logs, reopen: () => file?.reopen() };
 }
