@@ -35,6 +35,8 @@ export interface JwtProvider {
   readonly payloadHeader: string;
   readonly padPayload: boolean;
   readonly payloadInMetadata: string;
+  /** Claims that are lists written as one text, apart in the metadata. `normalize_payload_in_metadata`. */
+  readonly spaceDelimitedClaims: readonly string[];
   readonly headerInMetadata: string;
   readonly failedStatusInMetadata: string;
   readonly claimHeaders: readonly ClaimHeader[];
@@ -68,6 +70,7 @@ export function createJwtProvider(
     payloadHeader: message.forwardPayloadHeader.toLowerCase(),
     padPayload: message.padForwardPayloadHeader,
     payloadInMetadata: message.payloadInMetadata,
+    spaceDelimitedClaims: message.normalizePayloadInMetadata?.spaceDelimitedClaims ?? [],
     headerInMetadata: message.headerInMetadata,
     failedStatusInMetadata: message.failedStatusInMetadata,
     claimHeaders: message.claimToHeaders.map(readClaimHeader),

@@ -82,7 +82,9 @@ export class Verification {
       }
       if (!provider.forward) removeToken(head, found.place);
       const metadata: { [key: string]: JsonValue } = {};
-      if (provider.payloadInMetadata !== '') metadata[provider.payloadInMetadata] = token.payload;
+      if (provider.payloadInMetadata !== '') {
+        metadata[provider.payloadInMetadata] = normalized(token.payload, provider.spaceDelimitedClaims);
+      }
       if (provider.headerInMetadata !== '') metadata[provider.headerInMetadata] = token.header;
       if (Object.keys(metadata).length > 0) streamInfo.setDynamicMetadata(metadataNamespace, metadata);
       if (provider.clearRouteCache && (claims || Object.keys(metadata).length > 0)) clearRoute = true;
@@ -93,6 +95,16 @@ export class Verification {
     }
     return clearRoute;
   }
+}
+
+function normalized(payload: JsonObject, claims: readonly string[]): JsonObject {
+  if (claims.length === 0) return payload;
+  const copy = { ...payload };
+  for (const claim of claims) {
+    const value = copy[claim];
+    if (typeof value === 'string') copy[claim] = value.split(' ');
+  }
+  return copy;
 }
 
 /** A claim as a header value: text as it is, numbers and booleans written out, lists and objects as base64url JSON. */

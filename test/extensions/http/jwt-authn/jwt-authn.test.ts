@@ -175,6 +175,7 @@ describe('jwt_authn', () => {
           forward: true,
           forward_payload_header: 'x-payload',
           payload_in_metadata: 'pl',
+          normalize_payload_in_metadata: { space_delimited_claims: ['scope'] },
           header_in_metadata: 'hd',
           claim_to_headers: [
             { header_name: 'x-sub', claim_name: 'sub' },
@@ -185,7 +186,7 @@ describe('jwt_authn', () => {
         },
       },
     });
-    const text = token({ ...good, a: { b: 5 }, list: ['p', 'q'] });
+    const text = token({ ...good, a: { b: 5 }, list: ['p', 'q'], scope: 'read write' });
     const head = requestHead('GET', '/x', 'authorization', `Bearer ${text}`, 'x-absent', 'forged', 'x-sub', 'forged');
     const stream = world.stream(head);
     assert.equal(head.headers.get('authorization'), `Bearer ${text}`);
@@ -195,6 +196,7 @@ describe('jwt_authn', () => {
     assert.equal(head.headers.get('x-list'), 'WyJwIiwicSJd');
     assert.equal(head.headers.get('x-absent'), null);
     const metadata = stream.streamInfo.dynamicMetadata?.get('envoy.filters.http.jwt_authn');
+    assert.deepEqual((metadata?.['pl'] as { scope: unknown } | undefined)?.scope, ['read', 'write']);
     assert.deepEqual(metadata?.['hd'], { alg: 'RS256', kid: 'r' });
     assert.equal((metadata?.['pl'] as { sub: string } | undefined)?.sub, 's');
   });
