@@ -14,7 +14,7 @@ export function validate(options: ServerOptions): void {
     return;
   }
   const { diagnostics } = config;
-  if (!diagnostics.failed) buildServer({ ...options, logLevel: 'off' }, config);
+  if (!diagnostics.failed) buildServer({ ...options, mode: 'validate', logLevel: 'off', logPath: '' }, config);
   const lines = describeAll(diagnostics);
   if (lines.length > 0) writeStderr(`${lines.join('\n')}\n`);
   if (diagnostics.failed) {

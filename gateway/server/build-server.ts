@@ -79,7 +79,11 @@ export function buildServer(
   );
   const runtime = createRuntime(bootstrap.layeredRuntime, scope, diagnostics.at('layered_runtime'));
   const drain = new DrainManager(clock, random, options.drainTimeMs, options.drainStrategy);
-  const flush = { intervalMs: options.fileFlushIntervalMs, minOctets: options.fileFlushMinOctets };
+  const flush = {
+    intervalMs: options.fileFlushIntervalMs,
+    minOctets: options.fileFlushMinOctets,
+    dry: options.mode === 'validate',
+  };
   const logFiles = new ServerLogFiles(scope, flush, timers, logs.get('file'), reopen);
   const init = new InitManager(logs.get('init'));
   const node = nodeOf(options, bootstrap);

@@ -13,7 +13,12 @@ export interface LogFlushOptions {
   readonly intervalMs: number;
   /** So many octets are written without waiting. */
   readonly minOctets: number;
+  /** True: no file is opened and nothing is written; for checking a configuration. */
+  readonly dry?: boolean;
 }
+
+/** Takes lines and forgets them. */
+const nowhere: LogFile = { write: () => {} };
 
 /** `filesystem.*` of Envoy. */
 interface FileStats {
@@ -125,6 +130,7 @@ export class ServerLogFiles implements LogFiles {
   }
 
   open(path: string): LogFile {
+    if (this.#options.dry === true) return nowhere;
     let file = this.#files.get(path);
     if (file === undefined) {
       file = new BufferedLogFile(new AppendFile(path), this.#stats, this.#options, this.#timers, this.#log);
