@@ -1,7 +1,7 @@
 import { constants } from 'node:crypto';
 import type { Socket } from 'node:net';
 import tls, { type TLSSocket } from 'node:tls';
-import type { ConnectTarget } from './sockets.ts';
+import { abortSocket, type ConnectTarget } from './sockets.ts';
 
 /** Versions that can be asked for. */
 export type TlsVersionName = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
@@ -114,6 +114,18 @@ export class HandshakeServer {
     raw.on('close', onRawClose);
     this.#server.emit('connection', raw);
   }
+}
+
+/**
+ * Ends a connection whose peer was judged after the handshake and found wanting. No runtime can send the alert that should
+ * tell it so; a RST at least does not look like an orderly end.
+ */
+export function refuseSocket(socket: TLSSocket): void {
+  socket.on('error', ignore);
+  const raw = rawSocketOf(socket);
+  // Never both: Node 24 ends with a segmentation fault when the TLS socket is destroyed over a raw one that was reset.
+  if (raw === null) socket.destroy();
+  else abortSocket(raw);
 }
 
 /** What one client handshake needs. */

@@ -50,6 +50,12 @@ export function createDownstreamTransport(
     at.error('common_tls_context', 'No TLS certificates found for server context');
     return null;
   }
+  if (context.requireClientCertificate === true && common.validation === null && common.dynamicValidation === null) {
+    at.warning(
+      'require_client_certificate',
+      'has no effect without a validation context: clients without a certificate are let in, as in Envoy',
+    );
+  }
   const sessionKeys = context.sessionTicketKeysType;
   const tickets = !(sessionKeys.case === 'disableStatelessSessionResumption' && sessionKeys.value);
   const options: DownstreamTlsOptions = {

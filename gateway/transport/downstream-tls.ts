@@ -3,7 +3,7 @@ import type { TLSSocket } from 'node:tls';
 import type { TlsInfo } from '#gateway/api/connection.ts';
 import type { ClientHello } from '#gateway/protocol/client-hello/client-hello.ts';
 import type { Clock } from '#gateway/runtime/clock.ts';
-import { type HandshakeOwner, HandshakeServer, peerChain } from '#gateway/runtime/tls-sockets.ts';
+import { type HandshakeOwner, HandshakeServer, peerChain, refuseSocket } from '#gateway/runtime/tls-sockets.ts';
 import type { Scope } from '#gateway/stats/stats.ts';
 import { chooseIdentity, chooseProtocol, type IdentityIndex, indexIdentities } from './choose-identity.ts';
 import type { CommonTls } from './common-tls.ts';
@@ -11,7 +11,7 @@ import { PeerChains } from './peer-chains.ts';
 import { SocketFactoryStats, SslStats } from './ssl-stats.ts';
 import { tlsInfoOf } from './tls-info.ts';
 import { compileMaterial, type TlsMaterial, watchMaterial } from './tls-material.ts';
-import { validatePeer } from './validator/validate-peer.ts';
+import { type PeerRules, validatePeer } from './validator/validate-peer.ts';
 
 /** The rest of a DownstreamTlsContext. */
 export interface DownstreamTlsOptions {
@@ -121,7 +121,7 @@ export class DownstreamTls {
     const rules = material.rules;
     let validated = false;
     if (sent.length === 0) {
-      if (this.#options.requireClientCertificate) {
+      if (needsCertificate(rules, this.#options.requireClientCertificate)) {
         this.stats.refused('no_certificate');
         return 'TLS_error: peer did not return a certificate';
       }
@@ -177,6 +177,17 @@ export class DownstreamTls {
   }
 }
 
+/**
+ * Whether a client without a certificate is turned away, as Envoy has it: `require_client_certificate` works through a
+ * trusted CA and is without effect where there is none; names and hashes need a certificate whether or not it is set.
+ */
+function needsCertificate(rules: PeerRules | null, required: boolean): boolean {
+  if (rules === null) return false;
+  if (required && rules.anchors !== null) return true;
+  const judged = rules.sans.length + rules.fingerprints.length + rules.publicKeyHashes.length > 0;
+  return judged && !rules.acceptUntrusted;
+}
+
 function asksForCertificate({ rules }: TlsMaterial): boolean {
   if (rules === null) return false;
   return rules.anchors !== null || rules.fingerprints.length > 0 || rules.publicKeyHashes.length > 0;
@@ -199,8 +210,7 @@ class DownstreamHandshake implements HandshakeOwner {
     const owner = this.#owner;
     const problem = this.#tls.judge(socket, this.#material, this.#serverName, (info) => owner.onTlsReady(socket, info));
     if (problem === '') return;
-    socket.on('error', () => {});
-    socket.destroy();
+    refuseSocket(socket);
     owner.onTlsFailure(problem);
   }
 

@@ -12,7 +12,7 @@ export interface PeerRules {
   readonly fingerprints: readonly string[];
   readonly publicKeyHashes: readonly string[];
   readonly allowExpired: boolean;
-  /** trust_chain_verification ACCEPT_UNTRUSTED: the chain is judged but not required. */
+  /** trust_chain_verification ACCEPT_UNTRUSTED: any certificate will do; the chain is judged only to be told of. */
   readonly acceptUntrusted: boolean;
   /** Intermediates allowed between leaf and anchor. */
   readonly maxDepth: number;
@@ -54,6 +54,7 @@ export function validatePeer(chain: readonly Certificate[], rules: PeerRules, no
       };
     }
   }
+  if (rules.acceptUntrusted) return { failure: 'none', detail: '', chainTrusted };
   if (rules.sans.length > 0 && !anySanMatches(leaf, rules.sans)) {
     return { failure: 'san', detail: 'verify cert failed: SAN matcher', chainTrusted };
   }
