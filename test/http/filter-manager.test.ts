@@ -203,6 +203,52 @@ describe('filter chain', () => {
   });
 });
 
+describe('filters by route', () => {
+  const type = (name: string): object => ({ '@type': `type.googleapis.com/${name}` });
+  const cors = type('envoy.extensions.filters.http.cors.v3.Cors');
+  const filterConfig = (more: object): object => ({ ...type('envoy.config.route.v3.FilterConfig'), ...more });
+  const json = {
+    routeConfig: {
+      virtualHosts: [
+        {
+          name: 'all',
+          domains: ['*'],
+          typedPerFilterConfig: { b: filterConfig({ disabled: true }) },
+          routes: [
+            {
+              match: { path: '/on' },
+              route: { cluster: 'c' },
+              typedPerFilterConfig: { a: filterConfig({ config: cors }) },
+            },
+            { match: { prefix: '/' }, route: { cluster: 'c' } },
+          ],
+        },
+      ],
+    },
+    httpFilters: [
+      { name: 'a', typedConfig: cors, disabled: true },
+      { name: 'b', typedConfig: type('envoy.extensions.filters.http.buffer.v3.Buffer') },
+      { name: 'end', typedConfig: type('envoy.extensions.filters.http.router.v3.Router') },
+    ],
+  };
+
+  it('a filter that is off by default is on where a route configures it, and off where one says so', async () => {
+    const on = new ManagerHarness(json, { filters: ['a', 'b'] });
+    await on.send('GET /on HTTP/1.1\r\nhost: a\r\n\r\n');
+    assert.deepEqual(on.log, ['a head!', 'end head!']);
+    const off = new ManagerHarness(json, { filters: ['a', 'b'] });
+    await off.send('GET /off HTTP/1.1\r\nhost: a\r\n\r\n');
+    assert.deepEqual(off.log, ['end head!']);
+  });
+
+  it('a request refused before routing meets the filters as they are without a route', async () => {
+    const refused = new ManagerHarness({ ...json, normalizePath: true }, { filters: ['a', 'b'] });
+    await refused.send('GET /a%00 HTTP/1.1\r\nhost: a\r\n\r\n');
+    assert.match(refused.text, /^HTTP\/1\.1 400 /);
+    assert.deepEqual(refused.log.slice(0, 1), ['b <head 400!']);
+  });
+});
+
 function makeHead(): ResponseHead {
   return new ResponseHead(200, new HeaderMap(['content-length', '10']));
 }
