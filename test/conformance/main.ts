@@ -11,9 +11,9 @@ import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { createCertificate } from '../support/certificates.ts';
 import { gatewayCommand } from '../support/gateway-command.ts';
-import type { Query, Recording } from './answer.ts';
+import { difference, type Query, type Recording } from './answer.ts';
 import { EchoUpstreams } from './echo-upstream.ts';
-import { type ProxyCommand, recordConfiguration } from './record.ts';
+import { type Hoped, type ProxyCommand, recordConfiguration } from './record.ts';
 import { Report } from './report.ts';
 
 const { values: options, positionals } = parseArgs({
@@ -62,7 +62,11 @@ for (const name of names) {
   const reference =
     envoy === null ? recorded[name] : await recordConfiguration(envoy, config, queries, workDir, upstreams);
   if (reference === undefined || reference.failed !== undefined) continue;
-  report.add(name, reference, await recordConfiguration(ours, config, queries, workDir, upstreams));
+  const hoped: Hoped = (i, version, answer) => {
+    const wanted = reference.answers?.[i]?.[version] ?? null;
+    return wanted === null || difference(wanted, answer, queries[i]!.weighted) === null;
+  };
+  report.add(name, reference, await recordConfiguration(ours, config, queries, workDir, upstreams, hoped));
 }
 report.print();
 process.exit(0);

@@ -9,6 +9,7 @@ export class Report {
   clean = 0;
   answers = 0;
   equal = 0;
+  answersOfLoaded = 0;
 
   constructor(verbose: boolean) {
     this.#verbose = verbose;
@@ -26,6 +27,7 @@ export class Report {
       return;
     }
     this.loaded++;
+    this.answersOfLoaded += known;
     const wrong = this.#compare(name, reference, ours);
     if (wrong === 0 && ours.died !== true) this.clean++;
     else console.log(`${name}: ${wrong} of ${known} answers differ${ours.died === true ? ', process died' : ''}`);
@@ -59,7 +61,7 @@ export class Report {
     const share = ((100 * this.equal) / Math.max(1, this.answers)).toFixed(1);
     console.log(
       `${this.loaded} of ${this.configurations} configurations load, ${this.clean} answer as the reference does; ` +
-        `${this.equal} of ${this.answers} answers equal (${share} %)`,
+        `${this.equal} of ${this.answers} answers equal (${share} %), of the loaded ones ${this.equal} of ${this.answersOfLoaded}`,
     );
   }
 }
