@@ -11,6 +11,7 @@ import type { TagProducer } from '#gateway/stats/tags.ts';
 import type { BuiltServer } from './build-server.ts';
 import { ServerClusterViews } from './cluster-views.ts';
 import { bootstrapDump, secretsDump } from './config-dump.ts';
+import { flushesOnAdmin } from './server.ts';
 import { nodeMessage, serverInfo } from './server-info.ts';
 
 /** What the admin interface asks of the server's life. */
@@ -62,6 +63,7 @@ export class ServerAdmin implements AdminServices {
 
   refreshStats(): void {
     const { serverStats, runtime, store, listeners, clusters, certificates } = this.#server;
+    if (flushesOnAdmin(this.#server.bootstrap)) store.flush();
     serverStats.totalConnections.set(listeners.activeConnections);
     serverStats.refresh(this.state, certificates.daysUntilExpiry(this.clock.wallMs()), clusters.names.length);
     store.root.gauge('runtime.admin_overrides_active').set(runtime.adminOverrides > 0 ? 1 : 0);

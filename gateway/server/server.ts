@@ -3,6 +3,7 @@ import type { AdminListener } from '#gateway/admin/listen.ts';
 import type { Logger } from '#gateway/base/log.ts';
 import { durationMs } from '#gateway/proto/duration-ms.ts';
 import type { Timer, TimerTarget } from '#gateway/runtime/timers.ts';
+import type { Bootstrap } from '#proto-types/envoy/config/bootstrap/v3/bootstrap_pb.ts';
 import type { BuiltServer } from './build-server.ts';
 import type { Lifecycle } from './server-admin.ts';
 
@@ -11,6 +12,11 @@ const defaultFlushIntervalMs = 5000;
 const drainPollMs = 50;
 /** What an answer that is being written gets when the server ends, milliseconds. */
 const farewellMs = 20;
+
+/** Whether statistics are flushed when they are asked for, and not by time. */
+export function flushesOnAdmin({ statsFlush }: Bootstrap): boolean {
+  return statsFlush.case === 'statsFlushOnAdmin' && statsFlush.value;
+}
 
 /**
  * A server's life:
@@ -56,7 +62,7 @@ export class Server implements Lifecycle, TimerTarget {
   /** Waits for the init targets, then opens the listeners. Rejects when an address cannot be bound. */
   start(): Promise<void> {
     this.state = 'INITIALIZING';
-    this.#flushTimer.enable(this.#flushIntervalMs);
+    if (!flushesOnAdmin(this.#built.bootstrap)) this.#flushTimer.enable(this.#flushIntervalMs);
     return new Promise((resolve, reject) => {
       this.#built.init.start(() => {
         if (this.#stopping) return;

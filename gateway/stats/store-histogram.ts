@@ -15,15 +15,18 @@ export class StoreHistogram implements Histogram {
   /** All values up to the last flush. */
   readonly cumulative: Distribution = new Distribution();
   #current: Distribution = new Distribution();
+  /** Envoy records whole milliseconds, microseconds and octets; fractions would make other quantiles of the same traffic. */
+  readonly #whole: boolean;
 
   constructor(name: string, unit: HistogramUnit) {
     this.name = name;
     this.unit = unit;
+    this.#whole = unit === 'milliseconds' || unit === 'microseconds' || unit === 'bytes';
   }
 
   record(value: number): void {
     this.used = true;
-    this.#current.record(value);
+    this.#current.record(this.#whole ? Math.floor(value) : value);
   }
 
   /** Ends the flush interval. */

@@ -10,6 +10,7 @@ export const bootstrap: SupportArea = supportArea({
       'layered_runtime',
       'stats_config',
       'stats_flush_interval',
+      'stats_flush_on_admin',
       'stats_server_version_override',
     ],
     noEffect: {
