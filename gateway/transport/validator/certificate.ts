@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { createHash, X509Certificate } from 'node:crypto';
 import { formatIp } from '#gateway/base/ip.ts';
-import { DerReader, DerTag } from './der.ts';
+import { DerError, DerReader, DerTag } from './der.ts';
 
 /** One subject alternative name. */
 export interface AlternativeName {
@@ -52,10 +52,15 @@ export class Certificate {
 
   constructor(der: Uint8Array) {
     this.der = der;
-    const body = new DerReader(der).next(DerTag.Sequence).inside().next(DerTag.Sequence).inside();
+    const outer = new DerReader(der).next(DerTag.Sequence).inside();
+    const body = outer.next(DerTag.Sequence).inside();
     if (body.peekTag() === 0xa0) body.next(); // version
     body.next(DerTag.Integer); // serial
-    body.next(DerTag.Sequence); // signature algorithm
+    const algorithm = body.next(DerTag.Sequence).element();
+    // RFC 5280 section 4.1.1.2: the unsigned copy must say the same; not every runtime looks.
+    if (Buffer.compare(algorithm, outer.next(DerTag.Sequence).element()) !== 0) throw new DerError('algorithms differ');
+    outer.next(DerTag.BitString);
+    if (!outer.done) throw new DerError('octets after the signature');
     this.issuer = body.next(DerTag.Sequence).element();
     const validity = body.next(DerTag.Sequence).inside();
     this.notBeforeMs = validity.next().timeMs();
