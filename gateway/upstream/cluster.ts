@@ -213,7 +213,12 @@ export class Cluster implements UpstreamCluster, DiscoveryListener, CheckedClust
   refreshHealth(): void {
     const hosts = [...this.#hosts.values()];
     let priorities = 1;
-    for (const host of hosts) priorities = Math.max(priorities, host.priority + 1);
+    const nowMs = this.#parts.pools.clock.nowMs();
+    for (const host of hosts) {
+      priorities = Math.max(priorities, host.priority + 1);
+      if (host.health !== 'healthy') host.readySinceMs = Number.NaN;
+      else if (Number.isNaN(host.readySinceMs)) host.readySinceMs = nowMs;
+    }
     this.#sets = Array.from({ length: priorities }, (_, priority) =>
       buildHostSet(
         priority,

@@ -107,6 +107,8 @@ export class UpstreamHost implements Host {
   /** Bits of HostHealthFlag. */
   flags = 0;
   readonly transport: UpstreamTransportSocketFactory;
+  /** Since when it has been healthy without a break, monotonic milliseconds; NaN while it is not. For slow start. */
+  readySinceMs: number = Number.NaN;
   readonly checkPort: number;
   readonly checkHostname: string;
   readonly checkDisabled: boolean;

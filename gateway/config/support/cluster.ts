@@ -74,11 +74,13 @@ export const cluster: SupportArea = supportArea({
     },
   },
   'envoy.config.cluster.v3.Cluster.RefreshRate': { implemented: 'all' },
-  'envoy.config.cluster.v3.Cluster.LeastRequestLbConfig': { implemented: ['choice_count', 'active_request_bias'] },
+  'envoy.config.cluster.v3.Cluster.LeastRequestLbConfig': { implemented: 'all' },
   'envoy.config.cluster.v3.Cluster.RingHashLbConfig': { implemented: 'all' },
   'envoy.config.cluster.v3.Cluster.MaglevLbConfig': { implemented: 'all' },
   'envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig': { implemented: 'all' },
-  'envoy.config.cluster.v3.Cluster.RoundRobinLbConfig': { implemented: [] },
+  'envoy.config.cluster.v3.Cluster.RoundRobinLbConfig': { implemented: 'all' },
+  'envoy.config.cluster.v3.Cluster.SlowStartConfig': { implemented: 'all' },
+  'envoy.extensions.load_balancing_policies.common.v3.SlowStartConfig': { implemented: 'all' },
   'envoy.config.cluster.v3.Cluster.CommonLbConfig': {
     implemented: [
       'healthy_panic_threshold',
@@ -98,9 +100,18 @@ export const cluster: SupportArea = supportArea({
   },
   'envoy.config.cluster.v3.LoadBalancingPolicy': { implemented: ['policies'] },
   'envoy.config.cluster.v3.LoadBalancingPolicy.Policy': { implemented: ['typed_extension_config'] },
-  'envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin': { implemented: ['locality_lb_config'] },
+  'envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin': {
+    implemented: ['locality_lb_config', 'slow_start_config'],
+  },
   'envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest': {
-    implemented: ['choice_count', 'active_request_bias', 'locality_lb_config', 'enable_full_scan', 'selection_method'],
+    implemented: [
+      'choice_count',
+      'active_request_bias',
+      'locality_lb_config',
+      'slow_start_config',
+      'enable_full_scan',
+      'selection_method',
+    ],
   },
   'envoy.extensions.load_balancing_policies.random.v3.Random': { implemented: ['locality_lb_config'] },
   'envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash': { implemented: 'all' },

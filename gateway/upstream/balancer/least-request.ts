@@ -2,6 +2,7 @@ import type { Host } from '#gateway/api/upstream.ts';
 import type { Random } from '#gateway/runtime/random.ts';
 import { EdfSchedule } from './edf.ts';
 import type { BalancingPolicy, HostPicker } from './host-picker.ts';
+import type { SlowStart } from './slow-start.ts';
 
 /** Settings of the policy. Envoy's LeastRequest message. */
 export interface LeastRequestOptions {
@@ -11,6 +12,8 @@ export interface LeastRequestOptions {
   readonly activeRequestBias: number;
   /** `selection_method: FULL_SCAN` (or `enable_full_scan`): compare all hosts instead of a few. */
   readonly fullScan: boolean;
+  /** Null: new hosts have their whole weight at once. */
+  readonly slowStart: SlowStart | null;
 }
 
 /**
@@ -21,7 +24,10 @@ export function leastRequest(options: LeastRequestOptions): BalancingPolicy {
   return {
     name: 'least_request',
     createPicker(hosts: readonly Host[], weighted: boolean, random: Random): HostPicker {
-      if (weighted) return new WeightedLeastRequest(hosts, options.activeRequestBias, random);
+      const warming = options.slowStart?.concerns(hosts) === true ? options.slowStart : null;
+      if (weighted || warming !== null) {
+        return new WeightedLeastRequest(hosts, options.activeRequestBias, warming, random);
+      }
       return options.fullScan
         ? new ScanningLeastRequest(hosts, random)
         : new ChoosingLeastRequest(hosts, options, random);
@@ -81,10 +87,11 @@ class ScanningLeastRequest implements HostPicker {
 class WeightedLeastRequest implements HostPicker {
   readonly #schedule: EdfSchedule<Host>;
 
-  constructor(hosts: readonly Host[], bias: number, random: Random) {
+  constructor(hosts: readonly Host[], bias: number, warming: SlowStart | null, random: Random) {
     const weight = (host: Host): number => {
       const active = host.stats.rqActive.value + 1;
-      return bias === 0 ? host.weight : host.weight / (bias === 1 ? active : active ** bias);
+      const own = warming === null ? host.weight : host.weight * warming.factor(host);
+      return bias === 0 ? own : own / (bias === 1 ? active : active ** bias);
     };
     this.#schedule = new EdfSchedule(hosts, weight);
     if (hosts.length > 0) for (let skip = random.uint32() % hosts.length; skip > 0; skip--) this.#schedule.pick();

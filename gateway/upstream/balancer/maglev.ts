@@ -32,18 +32,20 @@ interface Candidate {
 }
 
 class MaglevTable implements HashTable {
-  readonly #hosts: readonly WeightedHost[];
+  readonly #hosts: readonly Host[];
   readonly #size: bigint;
   /** Index of the host of each slot. */
   readonly #table: Int32Array;
 
   constructor(hosts: readonly WeightedHost[], options: MaglevOptions, clusterScope: Scope) {
     const size = options.tableSize;
-    this.#hosts = hosts;
     this.#size = BigInt(size);
     this.#table = new Int32Array(hosts.length === 0 ? 0 : size).fill(-1);
-    const candidates = hosts.map(({ host, share }): Candidate => {
-      const key = hostHashKey(host, options.useHostname);
+    // In the order of their keys, so that the table does not depend on the order in which discovery lists them.
+    const keyed = hosts.map((weighted) => ({ weighted, key: hostHashKey(weighted.host, options.useHostname) }));
+    keyed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+    this.#hosts = keyed.map(({ weighted }) => weighted.host);
+    const candidates = keyed.map(({ weighted: { share }, key }): Candidate => {
       return {
         share,
         at: Number(xxhash64(key) % this.#size),
@@ -61,7 +63,7 @@ class MaglevTable implements HashTable {
   choose(hash: bigint, attempt: number): Host | null {
     if (this.#table.length === 0) return null;
     const tried = attempt === 0 ? hash : hash ^ (0x1_0000_0000_0000_0000n - BigInt(attempt));
-    return this.#hosts[this.#table[Number(tried % this.#size)]!]!.host;
+    return this.#hosts[this.#table[Number(tried % this.#size)]!]!;
   }
 
   // Hosts take turns; one with half the greatest share takes every other turn.

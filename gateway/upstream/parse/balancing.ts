@@ -1,7 +1,12 @@
 import type { Diagnostics } from '#gateway/config/diagnostics.ts';
+import { durationMs } from '#gateway/proto/duration-ms.ts';
 import { typeNameOf, unpackAny } from '#gateway/proto/registry.ts';
-import type { Cluster } from '#proto-types/envoy/config/cluster/v3/cluster_pb.ts';
-import type { LocalityLbConfig } from '#proto-types/envoy/extensions/load_balancing_policies/common/v3/common_pb.ts';
+import type { Clock } from '#gateway/runtime/clock.ts';
+import type { Cluster, Cluster_SlowStartConfig } from '#proto-types/envoy/config/cluster/v3/cluster_pb.ts';
+import type {
+  LocalityLbConfig,
+  SlowStartConfig,
+} from '#proto-types/envoy/extensions/load_balancing_policies/common/v3/common_pb.ts';
 import type { LeastRequest } from '#proto-types/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.ts';
 import type { Maglev } from '#proto-types/envoy/extensions/load_balancing_policies/maglev/v3/maglev_pb.ts';
 import type { Random } from '#proto-types/envoy/extensions/load_balancing_policies/random/v3/random_pb.ts';
@@ -13,7 +18,8 @@ import type { BalancingPolicy } from '../balancer/host-picker.ts';
 import { leastRequest } from '../balancer/least-request.ts';
 import { defaultPanicPercent } from '../balancer/priority-load.ts';
 import { randomPolicy } from '../balancer/random-policy.ts';
-import { roundRobin } from '../balancer/round-robin.ts';
+import { createRoundRobin } from '../balancer/round-robin.ts';
+import { SlowStart } from '../balancer/slow-start.ts';
 import { readClusterMaglev, readClusterRing, readMaglev, readRingHash } from './hashing.ts';
 
 /** How a cluster balances. */
@@ -24,9 +30,10 @@ export interface BalancingConfig {
 
 const policyPrefix = 'envoy.extensions.load_balancing_policies.';
 const defaultPolicyBias = 1;
+const defaultMinWeightPercent = 10;
 
 /** Reads `load_balancing_policy`, or `lb_policy` and what belongs to it. */
-export function readBalancing(cluster: Cluster, found: Diagnostics): BalancingConfig {
+export function readBalancing(cluster: Cluster, clock: Clock, found: Diagnostics): BalancingConfig {
   const panicPercent = cluster.commonLbConfig?.healthyPanicThreshold?.value ?? defaultPanicPercent;
   const extension = cluster.loadBalancingPolicy;
   if (extension !== undefined) {
@@ -40,10 +47,13 @@ export function readBalancing(cluster: Cluster, found: Diagnostics): BalancingCo
       const at = found.at(`load_balancing_policy.policies[${i}].typed_extension_config.typed_config`);
       switch (message.$typeName) {
         case `${policyPrefix}round_robin.v3.RoundRobin`:
-          return { policy: roundRobin, options: localityOptions(message.localityLbConfig, panicPercent) };
+          return {
+            policy: createRoundRobin(readSlowStart(message.slowStartConfig, clock)),
+            options: localityOptions(message.localityLbConfig, panicPercent),
+          };
         case `${policyPrefix}least_request.v3.LeastRequest`:
           return {
-            policy: leastRequestPolicy(message),
+            policy: leastRequestPolicy(message, clock),
             options: localityOptions(message.localityLbConfig, panicPercent),
           };
         case `${policyPrefix}random.v3.Random`:
@@ -64,14 +74,17 @@ export function readBalancing(cluster: Cluster, found: Diagnostics): BalancingCo
     localityWeighted: locality?.case === 'localityWeightedLbConfig',
     failOnPanic: locality?.case === 'zoneAwareLbConfig' && locality.value.failTrafficOnPanic,
   };
-  return { policy: legacyPolicy(cluster, found), options };
+  return { policy: legacyPolicy(cluster, clock, found), options };
 }
 
-function legacyPolicy(cluster: Cluster, found: Diagnostics): BalancingPolicy | HashingPolicy {
+function legacyPolicy(cluster: Cluster, clock: Clock, found: Diagnostics): BalancingPolicy | HashingPolicy {
   switch (cluster.lbPolicy as number) {
     case 0: // ROUND_ROBIN
-    case 7: // LOAD_BALANCING_POLICY_CONFIG, whose message was read above
-      return roundRobin;
+    case 7: {
+      // LOAD_BALANCING_POLICY_CONFIG, whose message was read above
+      const config = cluster.lbConfig.case === 'roundRobinLbConfig' ? cluster.lbConfig.value : null;
+      return createRoundRobin(readSlowStart(config?.slowStartConfig, clock));
+    }
     case 1: {
       // LEAST_REQUEST
       const config = cluster.lbConfig.case === 'leastRequestLbConfig' ? cluster.lbConfig.value : null;
@@ -79,6 +92,7 @@ function legacyPolicy(cluster: Cluster, found: Diagnostics): BalancingPolicy | H
         choiceCount: config?.choiceCount ?? 2,
         activeRequestBias: config?.activeRequestBias?.defaultValue ?? defaultPolicyBias,
         fullScan: false,
+        slowStart: readSlowStart(config?.slowStartConfig, clock),
       });
     }
     case 2: // RING_HASH
@@ -89,15 +103,24 @@ function legacyPolicy(cluster: Cluster, found: Diagnostics): BalancingPolicy | H
       return randomPolicy;
     default:
       found.error('lb_policy', 'this policy is not supported');
-      return roundRobin;
+      return randomPolicy;
   }
 }
 
-function leastRequestPolicy(message: LeastRequest): BalancingPolicy {
+function readSlowStart(message: SlowStartConfig | Cluster_SlowStartConfig | undefined, clock: Clock): SlowStart | null {
+  const windowMs = durationMs(message?.slowStartWindow, 0);
+  if (message === undefined || windowMs === 0) return null;
+  const aggression = message.aggression?.defaultValue ?? 1;
+  const minWeightPercent = message.minWeightPercent?.value ?? defaultMinWeightPercent;
+  return new SlowStart({ windowMs, aggression, minWeightPercent }, clock);
+}
+
+function leastRequestPolicy(message: LeastRequest, clock: Clock): BalancingPolicy {
   return leastRequest({
     choiceCount: message.choiceCount ?? 2,
     activeRequestBias: message.activeRequestBias?.defaultValue ?? defaultPolicyBias,
     fullScan: (message.selectionMethod as number) === 1 || message.enableFullScan === true,
+    slowStart: readSlowStart(message.slowStartConfig, clock),
   });
 }
 

@@ -6,7 +6,9 @@ import { Counter, Gauge } from '#gateway/stats/stats.ts';
 import type { BalancingPolicy } from '#gateway/upstream/balancer/host-picker.ts';
 import { leastRequest } from '#gateway/upstream/balancer/least-request.ts';
 import { randomPolicy } from '#gateway/upstream/balancer/random-policy.ts';
-import { roundRobin } from '#gateway/upstream/balancer/round-robin.ts';
+import { createRoundRobin, roundRobin } from '#gateway/upstream/balancer/round-robin.ts';
+import { SlowStart } from '#gateway/upstream/balancer/slow-start.ts';
+import { VirtualTime } from '#test/support/virtual-time.ts';
 
 function host(name: string, weight = 1, active = 0): Host {
   const gauge = new Gauge('rq_active');
@@ -26,8 +28,8 @@ function counts(policy: BalancingPolicy, hosts: readonly Host[], picks: number, 
   return found;
 }
 
-const least = leastRequest({ choiceCount: 2, activeRequestBias: 1, fullScan: false });
-const scanning = leastRequest({ choiceCount: 2, activeRequestBias: 1, fullScan: true });
+const least = leastRequest({ choiceCount: 2, activeRequestBias: 1, fullScan: false, slowStart: null });
+const scanning = leastRequest({ choiceCount: 2, activeRequestBias: 1, fullScan: true, slowStart: null });
 
 /** What every policy must do. `weights` false: the policy does not look at them, as in Envoy. */
 const policies: readonly { name: string; policy: BalancingPolicy; weights: boolean }[] = [
@@ -100,5 +102,24 @@ describe('least request', () => {
   it('divides weights by the requests under way', () => {
     const found = counts(least, [host('a', 4, 3), host('b', 2, 0)], 3000);
     assert.ok(Math.abs(found.get('b')! - 2000) < 20); // 4/(3+1) against 2/1
+  });
+});
+
+describe('slow start', () => {
+  it('gives a new host a share that grows with its age', () => {
+    const time = new VirtualTime();
+    const warming = new SlowStart({ windowMs: 60_000, aggression: 1, minWeightPercent: 10 }, time);
+    const policy = createRoundRobin(warming);
+    const old = Object.assign(host('old'), { readySinceMs: time.nowMs() - 100_000 });
+    const fresh = Object.assign(host('fresh'), { readySinceMs: time.nowMs() });
+    const share = (): number => (counts(policy, [old, fresh], 1000).get('fresh') ?? 0) / 1000;
+    assert.ok(Math.abs(share() - 0.1 / 1.1) < 0.01);
+    time.advance(30_000);
+    assert.ok(Math.abs(share() - 0.5 / 1.5) < 0.01);
+    time.advance(31_000);
+    assert.ok(Math.abs(share() - 0.5) < 0.01);
+    const eager = new SlowStart({ windowMs: 60_000, aggression: 2, minWeightPercent: 10 }, time);
+    const newest = Object.assign(host('newest'), { readySinceMs: time.nowMs() - 15_000 });
+    assert.equal(eager.factor(newest), 0.5);
   });
 });
