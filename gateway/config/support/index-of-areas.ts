@@ -1,9 +1,13 @@
 import { accessLog } from './access-log.ts';
+import { apiKeyAuth } from './api-key-auth.ts';
+import { basicAuth } from './basic-auth.ts';
 import { bootstrap } from './bootstrap.ts';
 import { buffer } from './buffer.ts';
 import { cluster } from './cluster.ts';
 import { core } from './core.ts';
 import { cors } from './cors.ts';
+import { csrf } from './csrf.ts';
+import { fault } from './fault.ts';
 import { grpcFilters } from './grpc-filters.ts';
 import { grpcService } from './grpc-service.ts';
 import { headerMutation } from './header-mutation.ts';
@@ -27,6 +31,10 @@ import { tlsInspector } from './tls-inspector.ts';
 
 /** Every area of field classes. A message type is described in one of them only. */
 export const areas: readonly SupportArea[] = [
+  fault,
+  csrf,
+  apiKeyAuth,
+  basicAuth,
   grpcFilters,
   localRateLimit,
   rbac,

@@ -1,6 +1,10 @@
 import type { HttpFilterExtension } from '#gateway/api/extension.ts';
+import { apiKeyAuthExtension } from './api-key-auth/api-key-auth-extension.ts';
+import { basicAuthExtension } from './basic-auth/basic-auth-extension.ts';
 import { bufferExtension } from './buffer/buffer-extension.ts';
 import { corsExtension } from './cors/cors-extension.ts';
+import { csrfExtension } from './csrf/csrf-extension.ts';
+import { faultExtension } from './fault/fault-extension.ts';
 import { grpcStatsExtension } from './grpc-stats/grpc-stats-extension.ts';
 import { grpcWebExtension } from './grpc-web/grpc-web-extension.ts';
 import { headerMutationExtension } from './header-mutation/header-mutation-extension.ts';
@@ -23,5 +27,9 @@ export const httpFilterExtensions: readonly HttpFilterExtension[] = [
   localRateLimitExtension,
   grpcWebExtension,
   grpcStatsExtension,
+  basicAuthExtension,
+  apiKeyAuthExtension,
+  csrfExtension,
+  faultExtension,
   routerExtension,
 ];

@@ -1,0 +1,72 @@
+import {
+  type DecoderFilterCallbacks,
+  FilterDataStatus,
+  FilterHeadersStatus,
+  FilterTrailersStatus,
+  type StreamDecoderFilter,
+} from '#gateway/api/http-filter.ts';
+import type { RequestHead } from '#gateway/protocol/headers/message-head.ts';
+import type { ApiKeyAuthConfig, ApiKeyAuthRoute } from './api-key-auth-config.ts';
+
+/** Finds the client of a request by its API key. Envoy's api_key_auth filter. */
+export class ApiKeyAuthFilter implements StreamDecoderFilter {
+  readonly #config: ApiKeyAuthConfig;
+  #callbacks!: DecoderFilterCallbacks;
+
+  constructor(config: ApiKeyAuthConfig) {
+    this.#config = config;
+  }
+
+  setDecoderFilterCallbacks(callbacks: DecoderFilterCallbacks): void {
+    this.#callbacks = callbacks;
+  }
+
+  decodeHeaders(head: RequestHead): FilterHeadersStatus {
+    const { keys, stats } = this.#config;
+    const route = this.#callbacks.routeConfig() as ApiKeyAuthRoute | null;
+    const sources = route?.keys.sources ?? keys.sources;
+    const credentials = route?.keys.credentials ?? keys.credentials;
+    if (sources === null || credentials === null) {
+      stats.unauthorized.inc();
+      return this.#answer(401, 'Client authentication failed.', 'missing_api_key');
+    }
+    let key: string | null = null;
+    for (let i = 0; i < sources.length && (key === null || key === ''); i++) key = sources[i]!.read(head);
+    if (key === null || key === '') {
+      stats.unauthorized.inc();
+      return this.#answer(401, 'Client authentication failed.', 'missing_api_key');
+    }
+    const client = credentials.get(key);
+    if (client === undefined) {
+      stats.unauthorized.inc();
+      return this.#answer(401, 'Client authentication failed.', 'unknown_api_key');
+    }
+    if (route !== null && route.allowedClients.size > 0 && !route.allowedClients.has(client)) {
+      stats.forbidden.inc();
+      return this.#answer(403, 'Client is forbidden.', 'client_not_allowed');
+    }
+    // A route's settings replace the forwarding, also when they have none.
+    const forwarding = route === null ? keys.forwarding : route.keys.forwarding;
+    if (forwarding !== null) {
+      if (forwarding.hideCredentials) for (const source of sources) source.hide(head);
+      if (forwarding.header !== '') head.headers.set(forwarding.header, client);
+    }
+    stats.allowed.inc();
+    return FilterHeadersStatus.Continue;
+  }
+
+  decodeData(): FilterDataStatus {
+    return FilterDataStatus.Continue;
+  }
+
+  decodeTrailers(): FilterTrailersStatus {
+    return FilterTrailersStatus.Continue;
+  }
+
+  onDestroy(): void {}
+
+  #answer(status: number, body: string, details: string): FilterHeadersStatus {
+    this.#callbacks.sendLocalReply(status, body, details);
+    return FilterHeadersStatus.StopIteration;
+  }
+}
