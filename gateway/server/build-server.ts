@@ -23,6 +23,7 @@ import { createExtensionRegistry } from './extension-registry.ts';
 import { GatewayContext } from './gateway-context.ts';
 import { InitManager } from './init-manager.ts';
 import { ServerLogFiles } from './log-files.ts';
+import { chooseLogFormat } from './log-format.ts';
 import { createLogs } from './log-output.ts';
 import type { ServerOptions } from './options.ts';
 import { createClients } from './own-clients.ts';
@@ -68,7 +69,9 @@ export function buildServer(
   const clock = systemClock;
   const timers = createSystemTimers(clock);
   const random = createSystemRandom();
-  const { logs, reopen } = createLogs(options, clock);
+  const logConfig = diagnostics.at('application_log_config');
+  const logFormat = chooseLogFormat(bootstrap.applicationLogConfig, options.logFormat, logConfig);
+  const { logs, reopen } = createLogs(options, logFormat, clock);
   const stats = compileStatsConfig(bootstrap.statsConfig, options.statsTags, diagnostics.at('stats_config'));
   const store = new StatsStore(stats.matcher);
   const scope = store.root;

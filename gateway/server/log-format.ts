@@ -1,5 +1,8 @@
+import type { JsonValue } from '#gateway/api/stream-info.ts';
 import type { LogLevel } from '#gateway/base/log.ts';
+import { ConfigError, type Diagnostics, joinPath } from '#gateway/config/diagnostics.ts';
 import { compileTimeFormat, type TimeFormatter } from '#gateway/formatter/time-format.ts';
+import type { Bootstrap_ApplicationLogConfig } from '#proto-types/envoy/config/bootstrap/v3/bootstrap_pb.ts';
 
 /** Envoy's format of its own log, without the place in the source. */
 export const defaultLogFormat = '[%Y-%m-%d %T.%e][%t][%l][%n] %v';
@@ -12,6 +15,9 @@ export interface LogLine {
   readonly message: string;
   readonly processId: number;
 }
+
+/** Writes one line, ending in a newline. */
+export type LogLineFormat = (line: LogLine) => string;
 
 type Part = string | ((line: LogLine) => string);
 
@@ -68,7 +74,7 @@ const plainTimeFlags = 'aAbBCdDHImMpRSTyYz';
  * Compiles a spdlog pattern (`--log-format`). Places in the source do not exist here and are left out. Null when a flag
  * is unknown. Lines end in a newline.
  */
-export function compileLogFormat(pattern: string): ((line: LogLine) => string) | null {
+export function compileLogFormat(pattern: string): LogLineFormat | null {
   const parts: Part[] = [];
   // `[%g:%#] ` as Envoy's default has it would stand empty in every line.
   const format = pattern.replace(/\[%g:%#\] ?/g, '');
@@ -88,4 +94,42 @@ export function compileLogFormat(pattern: string): ((line: LogLine) => string) |
     for (const part of parts) text += typeof part === 'string' ? part : part(line);
     return `${text}\n`;
   };
+}
+
+/** Compiles a JSON log format: texts are patterns, structs nest. Throws ConfigError with the path of a bad pattern. */
+export function compileJsonLogFormat(struct: { readonly [key: string]: JsonValue }): LogLineFormat {
+  const write = compileJsonValue(struct as JsonValue, '');
+  return (line) => `${JSON.stringify(write(line))}\n`;
+}
+
+function compileJsonValue(value: JsonValue, path: string): (line: LogLine) => JsonValue {
+  if (typeof value === 'string') {
+    const format = compileLogFormat(value);
+    if (format === null) throw new ConfigError(path, `'${value}' has an unknown flag`);
+    return (line) => format(line).slice(0, -1);
+  }
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) return () => value;
+  const fields = Object.entries(value).map(
+    ([key, inner]) => [key, compileJsonValue(inner, joinPath(path, key))] as const,
+  );
+  return (line) => Object.fromEntries(fields.map(([key, write]) => [key, write(line)]));
+}
+
+/** The format that the bootstrap asks for, else that of the command line. Problems go to `found`. */
+export function chooseLogFormat(
+  config: Bootstrap_ApplicationLogConfig | undefined,
+  commandLine: string,
+  found: Diagnostics,
+): LogLineFormat {
+  const fallback = compileLogFormat(commandLine) ?? compileLogFormat(defaultLogFormat)!;
+  const chosen = config?.logFormat?.logFormat;
+  const at = found.at('log_format');
+  if (chosen?.case === 'textFormat') {
+    const format = compileLogFormat(chosen.value);
+    if (format === null) at.error('text_format', `'${chosen.value}' has an unknown flag`);
+    return format ?? fallback;
+  }
+  if (chosen?.case !== 'jsonFormat') return fallback;
+  const struct = chosen.value as { readonly [key: string]: JsonValue };
+  return at.at('json_format').try(() => compileJsonLogFormat(struct)) ?? fallback;
 }

@@ -2,7 +2,7 @@ import { LogRegistry } from '#gateway/base/log.ts';
 import { AppendFile } from '#gateway/runtime/append-file.ts';
 import type { Clock } from '#gateway/runtime/clock.ts';
 import { processId, writeStderr } from '#gateway/runtime/process.ts';
-import { compileLogFormat } from './log-format.ts';
+import type { LogLineFormat } from './log-format.ts';
 import { type LogOutput, ServerLogSink } from './log-sink.ts';
 import type { ServerOptions } from './options.ts';
 
@@ -82,9 +82,7 @@ export interface ServerLogs {
 }
 
 /** Makes the loggers as the options say. Throws the system's error when `--log-path` cannot be opened. */
-export function createLogs(options: ServerOptions, clock: Clock): ServerLogs {
-  const format = compileLogFormat(options.logFormat);
-  if (format === null) throw new Error(`bad log format '${options.logFormat}'`); // the command line was checked before
+export function createLogs(options: ServerOptions, format: LogLineFormat, clock: Clock): ServerLogs {
   const file = options.logPath === '' ? null : new FileOutput(new AppendFile(options.logPath));
   const output: LogOutput = file ?? { write: (text) => writeStderr(text) };
   const sink = new ServerLogSink(format, output, clock, processId(), options.logFormatEscaped);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compileLogFormat, defaultLogFormat, type LogLine } from '#gateway/server/log-format.ts';
+import { compileJsonLogFormat, compileLogFormat, defaultLogFormat, type LogLine } from '#gateway/server/log-format.ts';
 
 const line: LogLine = {
   wallMs: 1_795_300_049_457,
@@ -25,3 +25,9 @@ test('flags', () => {
 });
 
 test('an unknown flag is refused', () => assert.equal(compileLogFormat('%Q'), null));
+
+test('JSON lines', () => {
+  const format = compileJsonLogFormat({ level: '%l', message: '%v', at: { process: '%t' }, fixed: 1 });
+  assert.deepEqual(JSON.parse(format(line)), { level: 'warning', message: 'a\nb', at: { process: '42' }, fixed: 1 });
+  assert.throws(() => compileJsonLogFormat({ a: { b: '%Q' } }), /^ConfigError: a\.b: '%Q' has an unknown flag/);
+});

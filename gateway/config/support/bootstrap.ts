@@ -11,6 +11,7 @@ export const bootstrap: SupportArea = supportArea({
       'stats_config',
       'stats_flush_interval',
       'stats_flush_on_admin',
+      'application_log_config',
       'stats_server_version_override',
     ],
     noEffect: {
@@ -34,6 +35,8 @@ export const bootstrap: SupportArea = supportArea({
   'envoy.config.bootstrap.v3.LayeredRuntime': { implemented: ['layers'] },
   'envoy.config.bootstrap.v3.RuntimeLayer': { implemented: ['name', 'static_layer', 'admin_layer'] },
   'envoy.config.bootstrap.v3.RuntimeLayer.AdminLayer': { implemented: 'all' },
+  'envoy.config.bootstrap.v3.Bootstrap.ApplicationLogConfig': { implemented: 'all' },
+  'envoy.config.bootstrap.v3.Bootstrap.ApplicationLogConfig.LogFormat': { implemented: 'all' },
   'envoy.config.metrics.v3.StatsConfig': {
     implemented: ['stats_tags', 'use_all_default_tags', 'stats_matcher', 'histogram_bucket_settings'],
   },
