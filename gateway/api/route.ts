@@ -67,6 +67,22 @@ export interface RateLimitRule {
   descriptor(head: RequestHead, streamInfo: StreamInfo, route: RouteEntry | null): RateLimitDescriptor | null;
 }
 
+/** The cookie that a hash policy gives to clients that come without it. */
+export interface HashCookie {
+  readonly name: string;
+  /** '': none. */
+  readonly path: string;
+  /** 0: the cookie lasts as long as the client's session. */
+  readonly ttlSeconds: number;
+  readonly attributes: readonly { readonly name: string; readonly value: string }[];
+}
+
+/** Makes such a cookie; the response will set it. */
+export interface HashCookieMaker {
+  /** Answers its value. */
+  makeHashCookie(cookie: HashCookie): string;
+}
+
 /** Where and how a request is forwarded. Immutable; shared by all streams. */
 export interface RouteEntry {
   readonly clusterName: string;
@@ -93,8 +109,8 @@ export interface RouteEntry {
   readonly upgrades: ReadonlyMap<string, boolean> | null;
   /** Whether CONNECT is terminated here (connect_config). */
   readonly terminatesConnect: boolean;
-  /** 64-bit hash of the route's hash policies for the balancer, or null. Pure. */
-  hash(head: RequestHead, streamInfo: StreamInfo): bigint | null;
+  /** 64-bit hash of the route's hash policies for the balancer, or null. Pure but for cookies, which `cookies` makes. */
+  hash(head: RequestHead, streamInfo: StreamInfo, cookies?: HashCookieMaker | null): bigint | null;
   /**
    * Path and host rewrites, header additions and removals toward the upstream. Changes `head`. `keepOriginal`: says what
    * was rewritten in x-envoy-original-path and x-envoy-original-host (the router does unless suppress_envoy_headers).

@@ -1,4 +1,4 @@
-import type { RateLimitRule, RetryPolicy, RouteEntry } from '#gateway/api/route.ts';
+import type { HashCookieMaker, RateLimitRule, RetryPolicy, RouteEntry } from '#gateway/api/route.ts';
 import type { JsonValue, StreamInfo } from '#gateway/api/stream-info.ts';
 import type { RequestHead, ResponseHead } from '#gateway/protocol/headers/message-head.ts';
 import type { HashPolicies } from './hash-policy.ts';
@@ -88,8 +88,8 @@ export class ForwardEntry implements RouteEntry {
     this.#headers = settings.headers;
   }
 
-  hash(head: RequestHead, streamInfo: StreamInfo): bigint | null {
-    return this.#hashPolicies === null ? null : this.#hashPolicies.hash(head, streamInfo);
+  hash(head: RequestHead, streamInfo: StreamInfo, cookies: HashCookieMaker | null = null): bigint | null {
+    return this.#hashPolicies === null ? null : this.#hashPolicies.hash(head, streamInfo, cookies);
   }
 
   finalizeRequestHeaders(head: RequestHead, streamInfo: StreamInfo, keepOriginal = true): void {

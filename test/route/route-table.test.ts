@@ -299,6 +299,23 @@ describe('actions', () => {
     assert.notEqual(entry.hash(head('/'), stream()), null);
   });
 
+  it('a hash policy with a ttl makes a cookie for clients without one', () => {
+    const hashPolicy = [{ cookie: { name: 'sess', ttl: '60s', path: '/p', attributes: [{ name: 'Secure' }] } }];
+    const table = routes({ match: { prefix: '/' }, route: { cluster: 'c', hashPolicy } });
+    const entry = table.select(head('/'), stream(), 0)!.entry!;
+    const made: unknown[] = [];
+    const maker = {
+      makeHashCookie(cookie: { name: string; path: string; ttlSeconds: number }): string {
+        made.push([cookie.name, cookie.path, cookie.ttlSeconds]);
+        return 'a';
+      },
+    };
+    assert.equal(entry.hash(head('/'), stream(), maker), 0xd24ec4f1a98c6e5bn);
+    assert.equal(entry.hash(head('/', ['cookie', 'x=y; sess="a"']), stream(), maker), 0xd24ec4f1a98c6e5bn);
+    assert.deepEqual(made, [['sess', '/p', 60]]);
+    assert.equal(entry.hash(head('/'), stream()), null);
+  });
+
   it('rate limit actions make descriptors, or none when one has nothing to say', () => {
     const rateLimits = [
       {

@@ -26,6 +26,26 @@ export interface AbortCause {
   readonly dropped: boolean;
 }
 
+/** The route's timeout is over. */
+export const responseTimeout: AbortCause = {
+  status: 504,
+  flag: ResponseFlag.UpstreamRequestTimeout,
+  body: 'upstream request timeout',
+  details: 'response_timeout',
+  dropped: false,
+};
+
+/** The cluster's `max_stream_duration` is over; `status` tells whether the request was complete. */
+export function maxDurationReached(requestComplete: boolean): AbortCause {
+  return {
+    status: requestComplete ? 504 : 408,
+    flag: ResponseFlag.UpstreamMaxStreamDurationReached,
+    body: 'upstream max stream duration reached',
+    details: 'upstream_max_stream_duration_reached',
+    dropped: false,
+  };
+}
+
 /** What local replies of this route add: the attempt count, where the virtual host asks for it. */
 export function withAttemptCount(router: AnsweringRouter, route: Route): ((head: ResponseHead) => void) | undefined {
   if (!route.virtualHost.includeAttemptCountInResponse) return undefined;

@@ -8,7 +8,7 @@ import {
   type StreamDecoderFilter,
 } from '#gateway/api/http-filter.ts';
 import { ResponseFlag } from '#gateway/api/response-flags.ts';
-import type { Route, RouteEntry } from '#gateway/api/route.ts';
+import type { HashCookie, HashCookieMaker, Route, RouteEntry } from '#gateway/api/route.ts';
 import type { JsonValue, StreamInfo } from '#gateway/api/stream-info.ts';
 import type { Host, HttpPool, LoadBalancerContext, UpstreamCluster } from '#gateway/api/upstream.ts';
 import { ByteQueue } from '#gateway/base/byte-queue.ts';
@@ -18,7 +18,17 @@ import type { HeaderMap } from '#gateway/protocol/headers/header-map.ts';
 import type { RequestHead, ResponseHead } from '#gateway/protocol/headers/message-head.ts';
 import type { Timer, TimerTarget } from '#gateway/runtime/timers.ts';
 import { choosePool } from './choose-pool.ts';
-import { type AbortCause, abortUpstream, noHealthyUpstream, refuseEarly, withAttemptCount } from './local-answers.ts';
+import { hashCookieValue, setCookieText } from './hash-cookie.ts';
+import { chargeGrpcAnswer } from './host-charges.ts';
+import {
+  type AbortCause,
+  abortUpstream,
+  maxDurationReached,
+  noHealthyUpstream,
+  refuseEarly,
+  responseTimeout,
+  withAttemptCount,
+} from './local-answers.ts';
 import { RequestFact, requestFacts } from './request-facts.ts';
 import { rewriteHost, setScheme } from './request-rewrite.ts';
 import { resetReasonFlag, resetReasonText } from './reset-reason.ts';
@@ -35,7 +45,13 @@ const noTimeouts: RequestTimeouts = { globalMs: 0, perTryMs: 0, perTryIdleMs: 0 
  * passes the response back. Envoy's router, without hedging, shadowing and internal redirects.
  */
 export class RouterFilter
-  implements StreamDecoderFilter, LoadBalancerContext, DownstreamWatermarkCallbacks, TimerTarget, RetryListener
+  implements
+    StreamDecoderFilter,
+    LoadBalancerContext,
+    HashCookieMaker,
+    DownstreamWatermarkCallbacks,
+    TimerTarget,
+    RetryListener
 {
   readonly config: RouterConfig;
   callbacks!: DecoderFilterCallbacks;
@@ -58,6 +74,8 @@ export class RouterFilter
   #isRetry = false;
   #bodyKept: ByteQueue | null = null;
   #trailersKept: HeaderMap | null = null;
+  /** Set-Cookie texts that hash policies have made. */
+  #cookies: string[] | null = null;
   #responseTimer: Timer | null = null;
   #requestCompleteMs = -1;
   #responseStarted = false;
@@ -162,6 +180,7 @@ export class RouterFilter
     if (this.requestComplete && !config.suppressEnvoyHeaders) {
       headers.set('x-envoy-upstream-service-time', String(Math.floor(nowMs - this.#requestCompleteMs)));
     }
+    if (this.#cookies !== null) for (const cookie of this.#cookies) headers.add('set-cookie', cookie);
     upstream.canary = upstream.host.canary || headers.get('x-envoy-upstream-canary') === 'true';
     this.#chargeCode(status, upstream.host, upstream.canary);
     if (status < 500) this.#chargeHost(upstream.host, grpcStatus, endStream);
@@ -182,9 +201,7 @@ export class RouterFilter
 
   onUpstreamTrailers(upstream: UpstreamRequest, trailers: HeaderMap): void {
     if ((this.#facts & RequestFact.Grpc) !== 0) {
-      const status = readGrpcStatus(trailers.get('grpc-status'));
-      if (status !== null && httpStatusOfGrpc(status) < 500) upstream.host.stats.rqSuccess.inc();
-      else upstream.host.stats.rqError.inc();
+      chargeGrpcAnswer(upstream.host, readGrpcStatus(trailers.get('grpc-status')));
     }
     this.#onUpstreamComplete(upstream, this.config.clock.nowMs());
     this.callbacks.encodeTrailers(trailers);
@@ -228,36 +245,23 @@ export class RouterFilter
     this.#upstream = null;
     upstream.reset();
     if (this.#retriesReset(upstream, 'local_reset')) return;
-    this.#abort(upstream, {
-      status: this.requestComplete ? 504 : 408,
-      flag: ResponseFlag.UpstreamMaxStreamDurationReached,
-      body: 'upstream max stream duration reached',
-      details: 'upstream_max_stream_duration_reached',
-      dropped: false,
-    });
+    this.#abort(upstream, maxDurationReached(this.requestComplete));
   }
 
   /** The response timer: the route's timeout is over. */
   onTimer(): void {
     const upstream = this.#upstream;
     this.#upstream = null;
-    const cause: AbortCause = {
-      status: 504,
-      flag: ResponseFlag.UpstreamRequestTimeout,
-      body: 'upstream request timeout',
-      details: 'response_timeout',
-      dropped: false,
-    };
     if (upstream === null) {
       this.#end();
-      abortUpstream(this, this.#route!, this.#responseStarted, cause);
+      abortUpstream(this, this.#route!, this.#responseStarted, responseTimeout);
       return;
     }
     upstream.host.cluster.stats.rqTimeout.inc();
     upstream.host.stats.rqTimeout.inc();
     if (upstream.awaitingHeaders) upstream.host.outlier.putResult('timeout');
     upstream.reset();
-    this.#abort(upstream, cause);
+    this.#abort(upstream, responseTimeout);
   }
 
   /** The wait before another try is over. */
@@ -314,7 +318,13 @@ export class RouterFilter
     return this.#isRetry ? (this.#entry?.retryPolicy?.hostSelectionRetryMaxAttempts ?? 0) : 0;
   }
   hashKey(): bigint | null {
-    return this.#entry === null ? null : this.#entry.hash(this.#head!, this.streamInfo);
+    return this.#entry === null ? null : this.#entry.hash(this.#head!, this.streamInfo, this);
+  }
+  makeHashCookie(cookie: HashCookie): string {
+    const value = hashCookieValue(this.callbacks.connection.info);
+    this.#cookies ??= [];
+    this.#cookies.push(setCookieText(cookie, value));
+    return value;
   }
   shouldSelectAnotherHost(host: Host): boolean {
     return this.#isRetry && this.#retry?.wasTried(host) === true;
@@ -434,13 +444,7 @@ export class RouterFilter
     upstream.reset();
     upstream.host.outlier.putResult('timeout');
     if (this.#retriesReset(upstream, 'local_reset')) return;
-    this.#abort(upstream, {
-      status: 504,
-      flag: ResponseFlag.UpstreamRequestTimeout,
-      body: 'upstream request timeout',
-      details,
-      dropped: false,
-    });
+    this.#abort(upstream, { ...responseTimeout, details });
   }
 
   #abort(upstream: UpstreamRequest, cause: AbortCause): void {
@@ -474,10 +478,7 @@ export class RouterFilter
   // A gRPC answer is judged by its status, which may be in the trailers still to come.
   #chargeHost(host: Host, grpcStatus: number | null, endStream: boolean): void {
     if ((this.#facts & RequestFact.Grpc) === 0) host.stats.rqSuccess.inc();
-    else if (endStream) {
-      if (grpcStatus !== null && httpStatusOfGrpc(grpcStatus) < 500) host.stats.rqSuccess.inc();
-      else host.stats.rqError.inc();
-    }
+    else if (endStream) chargeGrpcAnswer(host, grpcStatus);
   }
 
   #end(): void {
