@@ -125,15 +125,22 @@ export async function waitForRedis(
   backoff: StartBackoff,
   world: { readonly timers: Timers; readonly log: Logger; readonly stopped: () => boolean },
 ): Promise<boolean> {
+  // The error of a refused call only says that there is no connection; why is told by the event.
+  let reason: string | null = null;
+  const note = (error: Error): void => {
+    reason = error.message;
+  };
+  client.on('error', note);
   let pauseMs = backoff.initialMs;
   let elapsedMs = 0;
   while (!world.stopped()) {
     try {
       if (client.status === 'wait' || client.status === 'end') await client.connect();
       await client.ping();
+      client.off('error', note);
       return true;
     } catch (error) {
-      const message = (error as Error).message;
+      const message = reason ?? (error as Error).message;
       if (backoff.maxElapsedMs > 0 && elapsedMs >= backoff.maxElapsedMs) {
         throw new Error(`cannot reach redis at ${url}: ${message}`);
       }
