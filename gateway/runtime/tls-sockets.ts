@@ -1,5 +1,5 @@
 import { constants } from 'node:crypto';
-import type { Socket } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import tls, { type TLSSocket } from 'node:tls';
 import { abortSocket, type ConnectTarget } from './sockets.ts';
 
@@ -166,7 +166,7 @@ export function startClientHandshake(target: ConnectTarget, options: ClientHands
     secureContext: options.context,
     minVersion: options.settings.minVersion,
     maxVersion: options.settings.maxVersion,
-    servername: options.serverName,
+    servername: sendableName(options.serverName),
     checkServerIdentity: () => undefined,
     allowHalfOpen: true,
     noDelay: true,
@@ -188,6 +188,11 @@ export function startClientHandshake(target: ConnectTarget, options: ClientHands
   if (options.alpn !== null && options.alpn.length > 0) tlsOptions.ALPNProtocols = [...options.alpn];
   if (options.session !== null) tlsOptions.session = options.session as Buffer;
   return tls.connect(tlsOptions);
+}
+
+// An address is no server name (RFC 6066 section 3) and Bun throws at one; a name that is too long nobody can send.
+function sendableName(name: string): string {
+  return isIP(name) !== 0 || name.length > 255 ? '' : name;
 }
 
 /** The certificates that the peer sent, leaf first, in DER. */
