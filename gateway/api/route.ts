@@ -67,6 +67,21 @@ export interface RateLimitRule {
   descriptor(head: RequestHead, streamInfo: StreamInfo, route: RouteEntry | null): RateLimitDescriptor | null;
 }
 
+/** Where copies of a route's requests go. Envoy's RequestMirrorPolicy. */
+export interface MirrorPolicy {
+  /** '' when a header names it. */
+  readonly cluster: string;
+  readonly clusterHeader: string;
+  readonly numerator: number;
+  readonly denominator: number;
+  /** '' when no runtime key overrides the share. */
+  readonly runtimeKey: string;
+  /** Leave the host as it is instead of adding `-shadow`. */
+  readonly keepHost: boolean;
+  /** The copy's host, or ''. */
+  readonly hostRewrite: string;
+}
+
 /** The cookie that a hash policy gives to clients that come without it. */
 export interface HashCookie {
   readonly name: string;
@@ -109,6 +124,7 @@ export interface RouteEntry {
   readonly upgrades: ReadonlyMap<string, boolean> | null;
   /** Whether CONNECT is terminated here (connect_config). */
   readonly terminatesConnect: boolean;
+  readonly mirrors: readonly MirrorPolicy[];
   /** 64-bit hash of the route's hash policies for the balancer, or null. Pure but for cookies, which `cookies` makes. */
   hash(head: RequestHead, streamInfo: StreamInfo, cookies?: HashCookieMaker | null): bigint | null;
   /**

@@ -2,7 +2,10 @@ import type { ServerContext } from '#gateway/api/context.ts';
 import type { VirtualHost } from '#gateway/api/route.ts';
 import { ConfigError, type Diagnostics, joinPath } from '#gateway/config/diagnostics.ts';
 import type { HeaderValueOption } from '#proto-types/envoy/config/core/v3/base_pb.ts';
-import type { RetryPolicy } from '#proto-types/envoy/config/route/v3/route_components_pb.ts';
+import type {
+  RetryPolicy,
+  RouteAction_RequestMirrorPolicy,
+} from '#proto-types/envoy/config/route/v3/route_components_pb.ts';
 import type { FilterSettings, FilterSettingsCompiler } from './filter-configs.ts';
 import type { HeaderLevel } from './header-layers.ts';
 import { compileHeaderMutations } from './header-mutations.ts';
@@ -17,6 +20,8 @@ export interface RouteScope {
   readonly filterLevels: readonly FilterSettings[];
   readonly mostSpecificHeadersWin: boolean;
   readonly retryPolicy: RetryPolicy | undefined;
+  /** For routes without mirror policies of their own. */
+  readonly mirrors: readonly RouteAction_RequestMirrorPolicy[];
   /** Longest body of a direct response, octets. */
   readonly maxDirectResponseOctets: number;
 }

@@ -90,6 +90,7 @@ function compileVirtualHost(
     filterLevels: [filters.compile(message.typedPerFilterConfig, diagnostics), tableFilters],
     mostSpecificHeadersWin: table.mostSpecificHeaderMutationsWins,
     retryPolicy: message.retryPolicy,
+    mirrors: message.requestMirrorPolicies.length > 0 ? message.requestMirrorPolicies : table.requestMirrorPolicies,
     maxDirectResponseOctets: table.maxDirectResponseBodySizeBytes ?? DEFAULT_DIRECT_RESPONSE_OCTETS,
   };
   const rules: RouteRule[] = [];

@@ -1,20 +1,10 @@
-import type { HashCookieMaker, RateLimitRule, RetryPolicy, RouteEntry } from '#gateway/api/route.ts';
+import type { HashCookieMaker, MirrorPolicy, RateLimitRule, RetryPolicy, RouteEntry } from '#gateway/api/route.ts';
 import type { JsonValue, StreamInfo } from '#gateway/api/stream-info.ts';
 import type { RequestHead, ResponseHead } from '#gateway/protocol/headers/message-head.ts';
 import type { HashPolicies } from './hash-policy.ts';
 import type { HeaderLayers } from './header-layers.ts';
 import type { HostRewrite } from './host-rewrite.ts';
 import type { PathRewrite } from './path-rewrite.ts';
-
-/** Where a forwarded request may be copied to. */
-export interface MirrorPolicy {
-  readonly cluster: string;
-  readonly numerator: number;
-  readonly denominator: number;
-  readonly runtimeKey: string;
-  /** Leave the host as it is instead of adding `-shadow`. */
-  readonly keepHost: boolean;
-}
 
 /** Everything a forwarding route says, compiled; shared by the entries of its weighted clusters. */
 export interface ForwardSettings {

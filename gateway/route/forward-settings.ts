@@ -1,3 +1,4 @@
+import type { MirrorPolicy } from '#gateway/api/route.ts';
 import type { JsonValue } from '#gateway/api/stream-info.ts';
 import { ConfigError } from '#gateway/config/diagnostics.ts';
 import { readFraction } from '#gateway/config/fraction.ts';
@@ -5,10 +6,13 @@ import { durationMs } from '#gateway/proto/duration-ms.ts';
 import { unpackAnyAs } from '#gateway/proto/registry.ts';
 import type { Metadata } from '#proto-types/envoy/config/core/v3/base_pb.ts';
 import type { TypedExtensionConfig } from '#proto-types/envoy/config/core/v3/extension_pb.ts';
-import type { RouteAction } from '#proto-types/envoy/config/route/v3/route_components_pb.ts';
+import type {
+  RouteAction,
+  RouteAction_RequestMirrorPolicy,
+} from '#proto-types/envoy/config/route/v3/route_components_pb.ts';
 import type { UriTemplateRewriteConfig } from '#proto-types/envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite_pb.ts';
 import { atPath, type RouteScope } from './compile-context.ts';
-import type { ForwardSettings, MirrorPolicy } from './forward-entry.ts';
+import type { ForwardSettings } from './forward-entry.ts';
 import { compileHashPolicies } from './hash-policy.ts';
 import type { HeaderLayers } from './header-layers.ts';
 import { compileHostRewrite } from './host-rewrite.ts';
@@ -54,13 +58,19 @@ export function compileForwardSettings(
     pathRewrite: compilePathRewrite(action, matcher),
     hostRewrite: compileHostRewrite(action),
     headers,
-    mirrors: action.requestMirrorPolicies.map(
-      (policy): MirrorPolicy => ({
-        cluster: policy.cluster,
-        ...readFraction(policy.runtimeFraction?.defaultValue, policy.runtimeFraction?.runtimeKey),
-        keepHost: policy.disableShadowHostSuffixAppend,
-      }),
+    mirrors: (action.requestMirrorPolicies.length > 0 ? action.requestMirrorPolicies : scope.mirrors).map(
+      compileMirror,
     ),
+  };
+}
+
+function compileMirror(policy: RouteAction_RequestMirrorPolicy): MirrorPolicy {
+  return {
+    cluster: policy.cluster,
+    clusterHeader: policy.clusterHeader.toLowerCase(),
+    ...readFraction(policy.runtimeFraction?.defaultValue, policy.runtimeFraction?.runtimeKey),
+    keepHost: policy.disableShadowHostSuffixAppend,
+    hostRewrite: policy.hostRewriteLiteral,
   };
 }
 

@@ -50,6 +50,7 @@ export function routeTo(
     appendXForwardedHost: false,
     upgrades: null,
     terminatesConnect: false,
+    mirrors: [],
     hash: () => null,
     finalizeRequestHeaders: () => {},
     finalizeResponseHeaders: () => {},

@@ -23,6 +23,7 @@ export const route: SupportArea = supportArea({
       'internal_only_headers',
       'typed_per_filter_config',
       'metadata',
+      'request_mirror_policies',
     ],
   },
   'envoy.config.route.v3.VirtualHost': {
@@ -38,6 +39,7 @@ export const route: SupportArea = supportArea({
       'include_attempt_count_in_response',
       'retry_policy',
       'metadata',
+      'request_mirror_policies',
     ],
     rewritten: { cors: 'typed_per_filter_config["envoy.filters.http.cors"]' },
   },
@@ -100,6 +102,7 @@ export const route: SupportArea = supportArea({
       'host_rewrite_path_regex',
       'append_x_forwarded_host',
       'metadata_match',
+      'request_mirror_policies',
       'hash_policy',
       'timeout',
       'idle_timeout',
@@ -163,6 +166,16 @@ export const route: SupportArea = supportArea({
     ],
   },
   'envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig': { implemented: [] },
+  'envoy.config.route.v3.RouteAction.RequestMirrorPolicy': {
+    implemented: [
+      'cluster',
+      'cluster_header',
+      'runtime_fraction',
+      'disable_shadow_host_suffix_append',
+      'host_rewrite_literal',
+    ],
+    noEffect: { trace_sampled: 'samples the trace of a copy, and copies are not traced' },
+  },
   'envoy.config.route.v3.RouteAction.HashPolicy': {
     implemented: ['header', 'cookie', 'connection_properties', 'query_parameter', 'filter_state', 'terminal'],
   },

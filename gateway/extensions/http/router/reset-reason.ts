@@ -1,6 +1,7 @@
 import { ResponseFlag } from '#gateway/api/response-flags.ts';
 import type { PoolFailureReason } from '#gateway/api/upstream.ts';
 import type { ResetReason } from '#gateway/protocol/codec.ts';
+import type { AbortCause } from './local-answers.ts';
 
 const texts: Readonly<Record<ResetReason, string>> = {
   local_reset: 'local reset',
@@ -30,14 +31,23 @@ const flags: Readonly<Record<ResetReason, number>> = {
   protocol_error: ResponseFlag.UpstreamProtocolError,
 };
 
-/** Envoy's words for a reset, as they stand in reply bodies and details. */
-export function resetReasonText(reason: ResetReason): string {
-  return texts[reason];
-}
-
-/** The response flag of a reset by the upstream's side. */
-export function resetReasonFlag(reason: ResetReason): number {
-  return flags[reason];
+/** Why a request ends after a reset that is not tried again. */
+export function resetCause(
+  reason: ResetReason,
+  transportReason: string,
+  responseStarted: boolean,
+  retried: boolean,
+): AbortCause {
+  const words = texts[reason];
+  const cause = transportReason === '' ? words : `${words}|${transportReason}`;
+  const latest = retried ? 'retried and the latest ' : '';
+  return {
+    status: reason === 'protocol_error' ? 502 : 503,
+    flag: flags[reason],
+    body: `upstream connect error or disconnect/reset before headers. ${latest}reset reason: ${words}`,
+    details: `upstream_reset_${responseStarted ? 'after' : 'before'}_response_started{${cause}}`.replaceAll(' ', '_'),
+    dropped: reason === 'overflow',
+  };
 }
 
 /** What a pool's failure is as a reset. */

@@ -1,5 +1,7 @@
+import type { RuntimeFlags, ServerContext } from '#gateway/api/context.ts';
 import type { ClusterManager } from '#gateway/api/upstream.ts';
 import type { Clock } from '#gateway/runtime/clock.ts';
+import { localIpv4Address } from '#gateway/runtime/local-address.ts';
 import type { Random } from '#gateway/runtime/random.ts';
 import type { Timers } from '#gateway/runtime/timers.ts';
 import type { Counter, Scope } from '#gateway/stats/stats.ts';
@@ -21,6 +23,7 @@ export interface RouterConfig {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly random: Random;
+  readonly runtime: RuntimeFlags;
   readonly stats: RouterStats;
   /** `upstream_rq_<code>` and its like are counted. `dynamic_stats`. */
   readonly dynamicStats: boolean;
@@ -28,12 +31,16 @@ export interface RouterConfig {
   readonly respectExpectedTimeout: boolean;
   /** Headers that must be well formed, else 400. `strict_check_headers`, lower case. */
   readonly strictHeaders: readonly string[];
+  /** `http.async-client.rq_total`: copies of requests count as the gateway's own. */
+  readonly mirrored: Counter;
+  /** This machine's address, which copies of requests carry in X-Forwarded-For. */
+  readonly localAddress: string;
 }
 
 /** Resolves the Router message. */
 export function createRouterConfig(
   message: Router,
-  runtime: Pick<RouterConfig, 'clusters' | 'clock' | 'timers' | 'random'>,
+  server: Pick<ServerContext, 'clusters' | 'clock' | 'timers' | 'random' | 'runtime' | 'stats'>,
   scope: Scope,
 ): RouterConfig {
   for (const name of [
@@ -48,10 +55,11 @@ export function createRouterConfig(
     scope.counter(name);
   }
   return {
-    clusters: runtime.clusters,
-    clock: runtime.clock,
-    timers: runtime.timers,
-    random: runtime.random,
+    clusters: server.clusters,
+    clock: server.clock,
+    timers: server.timers,
+    random: server.random,
+    runtime: server.runtime,
     stats: {
       noRoute: scope.counter('no_route'),
       noCluster: scope.counter('no_cluster'),
@@ -64,5 +72,7 @@ export function createRouterConfig(
     suppressEnvoyHeaders: message.suppressEnvoyHeaders,
     respectExpectedTimeout: message.respectExpectedRqTimeout,
     strictHeaders: message.strictCheckHeaders.map((name) => name.toLowerCase()),
+    mirrored: server.stats.scope('http.async-client').counter('rq_total'),
+    localAddress: localIpv4Address(),
   };
 }

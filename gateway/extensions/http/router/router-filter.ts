@@ -31,10 +31,11 @@ import {
 } from './local-answers.ts';
 import { RequestFact, requestFacts } from './request-facts.ts';
 import { rewriteHost, setScheme } from './request-rewrite.ts';
-import { resetReasonFlag, resetReasonText } from './reset-reason.ts';
+import { resetCause } from './reset-reason.ts';
 import { readRetryConditions, retriesReset, retriesResponse } from './retry-conditions.ts';
 import { defaultBackOff, type RetryListener, RetryState } from './retry-state.ts';
 import type { RouterConfig } from './router-config.ts';
+import { Shadows } from './shadows.ts';
 import { finalTimeouts, type RequestTimeouts, setTimeoutHeaders } from './timeouts.ts';
 import { UpstreamRequest } from './upstream-request.ts';
 
@@ -76,6 +77,8 @@ export class RouterFilter
   #trailersKept: HeaderMap | null = null;
   /** Set-Cookie texts that hash policies have made. */
   #cookies: string[] | null = null;
+  /** Copies for other clusters. */
+  #shadows: Shadows | null = null;
   #responseTimer: Timer | null = null;
   #requestCompleteMs = -1;
   #responseStarted = false;
@@ -108,7 +111,11 @@ export class RouterFilter
     this.streamInfo.cluster = cluster.info;
     this.#prepare(entry, head);
     callbacks.addDownstreamWatermarkCallbacks(this);
+    if (entry.mirrors.length > 0 && head.method !== 'CONNECT') {
+      this.#shadows = new Shadows(this, entry.mirrors, head, this.timeouts.globalMs);
+    }
     this.#try(endStream);
+    if (!this.#finished) this.#shadows?.start(endStream);
     if (endStream) this.#onRequestComplete();
     return FilterHeadersStatus.StopIteration;
   }
@@ -117,6 +124,7 @@ export class RouterFilter
     if (this.#finished) return FilterDataStatus.StopIterationNoBuffer;
     if (this.#retry !== null && !this.#keepBody(chunk)) return FilterDataStatus.StopIterationNoBuffer;
     this.#upstream?.sendData(chunk, endStream);
+    this.#shadows?.sendData(chunk, endStream);
     if (endStream) this.#onRequestComplete();
     return FilterDataStatus.StopIterationNoBuffer;
   }
@@ -125,6 +133,7 @@ export class RouterFilter
     if (this.#finished) return FilterTrailersStatus.StopIteration;
     this.#trailersKept = trailers;
     this.#upstream?.sendTrailers(trailers);
+    this.#shadows?.sendTrailers(trailers);
     this.#onRequestComplete();
     return FilterTrailersStatus.StopIteration;
   }
@@ -134,6 +143,7 @@ export class RouterFilter
     const upstream = this.#upstream;
     this.#upstream = null;
     upstream?.reset();
+    this.#shadows?.cancel();
     this.#cleanup();
   }
 
@@ -209,24 +219,12 @@ export class RouterFilter
 
   /** A try ended without a (whole) response. */
   onUpstreamReset(upstream: UpstreamRequest, reason: ResetReason, transportReason: string): void {
-    const dropped = reason === 'overflow';
-    if (!dropped) upstream.host.outlier.putResult(reason === 'connection_timeout' ? 'connect_timeout' : 'reset');
+    if (reason !== 'overflow')
+      upstream.host.outlier.putResult(reason === 'connection_timeout' ? 'connect_timeout' : 'reset');
     if (transportReason !== '') this.streamInfo.upstreamTransportFailureReason = transportReason.replaceAll(' ', '_');
     this.#upstream = null;
     if (this.#retriesReset(upstream, reason)) return;
-    const status = reason === 'protocol_error' ? 502 : 503;
-    const words = resetReasonText(reason);
-    const kind = this.#responseStarted ? 'after' : 'before';
-    const cause = transportReason === '' ? words : `${words}|${transportReason}`;
-    this.#abort(upstream, {
-      status,
-      flag: resetReasonFlag(reason),
-      body: `upstream connect error or disconnect/reset before headers. ${
-        this.#isRetry ? 'retried and the latest ' : ''
-      }reset reason: ${words}`,
-      details: `upstream_reset_${kind}_response_started{${cause}}`.replaceAll(' ', '_'),
-      dropped,
-    });
+    this.#abort(upstream, resetCause(reason, transportReason, this.#responseStarted, this.#isRetry));
   }
 
   onPerTryTimeout(upstream: UpstreamRequest): void {
