@@ -1,20 +1,25 @@
 import type { Message } from '@bufbuild/protobuf';
+import type { GrpcAsyncClient } from '#gateway/api/async-client.ts';
 import type { ServerContext } from '#gateway/api/context.ts';
 import type { Diagnostics } from '#gateway/config/diagnostics.ts';
 import { createGrpcClient } from '#gateway/upstream/client/create-grpc-client.ts';
 import { ClusterHttpClient } from '#gateway/upstream/client/http-client.ts';
+import { retriedGrpcClient } from '#gateway/upstream/client/retried-grpc-client.ts';
 import type { Clusters } from '#gateway/upstream/cluster-manager.ts';
 import type { GrpcService } from '#proto-types/envoy/config/core/v3/grpc_service_pb.ts';
 import type { LateParts } from './gateway-context.ts';
 
 /** The clients that the gateway's own calls go through. That their clusters exist was checked with the configuration. */
 export function createClients(
-  { timers }: Pick<ServerContext, 'timers'>,
+  tools: Pick<ServerContext, 'timers' | 'random'>,
   clusters: Clusters,
 ): Pick<LateParts, 'httpClient' | 'grpcClient'> {
   return {
-    httpClient: new ClusterHttpClient(clusters, timers),
-    grpcClient: (config: Message, found: Diagnostics) =>
-      createGrpcClient(config as GrpcService, clusters, timers, false, found),
+    httpClient: new ClusterHttpClient(clusters, tools.timers),
+    grpcClient(message: Message, found: Diagnostics): GrpcAsyncClient {
+      const config = message as GrpcService;
+      const client = createGrpcClient(config, clusters, tools.timers, false, found);
+      return config.retryPolicy === undefined ? client : retriedGrpcClient(client, config.retryPolicy, tools);
+    },
   };
 }

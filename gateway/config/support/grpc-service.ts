@@ -3,7 +3,7 @@ import { type SupportArea, supportArea } from './support-area.ts';
 /** gRPC clients and sources of configuration: SDS and the like. */
 export const grpcService: SupportArea = supportArea({
   'envoy.config.core.v3.GrpcService': {
-    implemented: ['envoy_grpc', 'google_grpc', 'timeout', 'initial_metadata'],
+    implemented: ['envoy_grpc', 'google_grpc', 'timeout', 'initial_metadata', 'retry_policy'],
   },
   'envoy.config.core.v3.GrpcService.EnvoyGrpc': { implemented: ['cluster_name', 'authority'] },
   'envoy.config.core.v3.GrpcService.GoogleGrpc': {

@@ -7,6 +7,7 @@ import { cluster } from './cluster.ts';
 import { core } from './core.ts';
 import { cors } from './cors.ts';
 import { csrf } from './csrf.ts';
+import { extAuthz } from './ext-authz.ts';
 import { fault } from './fault.ts';
 import { grpcFilters } from './grpc-filters.ts';
 import { grpcService } from './grpc-service.ts';
@@ -31,6 +32,7 @@ import { tlsInspector } from './tls-inspector.ts';
 
 /** Every area of field classes. A message type is described in one of them only. */
 export const areas: readonly SupportArea[] = [
+  extAuthz,
   fault,
   csrf,
   apiKeyAuth,

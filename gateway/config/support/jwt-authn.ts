@@ -59,5 +59,5 @@ export const jwtAuthn: SupportArea = supportArea({
   [`${FILTER}.JwtRequirementAndList`]: { implemented: 'all' },
   [`${FILTER}.RequirementRule`]: { implemented: 'all' },
   [`${FILTER}.PerRouteConfig`]: { implemented: 'all' },
-  'envoy.config.core.v3.RetryPolicy': { implemented: ['retry_back_off', 'num_retries'] },
+  'envoy.config.core.v3.RetryPolicy': { implemented: ['retry_back_off', 'num_retries', 'retry_on'] },
 });

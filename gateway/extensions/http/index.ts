@@ -4,6 +4,7 @@ import { basicAuthExtension } from './basic-auth/basic-auth-extension.ts';
 import { bufferExtension } from './buffer/buffer-extension.ts';
 import { corsExtension } from './cors/cors-extension.ts';
 import { csrfExtension } from './csrf/csrf-extension.ts';
+import { extAuthzExtension } from './ext-authz/ext-authz-extension.ts';
 import { faultExtension } from './fault/fault-extension.ts';
 import { grpcStatsExtension } from './grpc-stats/grpc-stats-extension.ts';
 import { grpcWebExtension } from './grpc-web/grpc-web-extension.ts';
@@ -31,5 +32,6 @@ export const httpFilterExtensions: readonly HttpFilterExtension[] = [
   apiKeyAuthExtension,
   csrfExtension,
   faultExtension,
+  extAuthzExtension,
   routerExtension,
 ];

@@ -1,0 +1,57 @@
+import type { RequestHead, ResponseHead } from '#gateway/protocol/headers/message-head.ts';
+import { queryParameter } from '#gateway/route/query-parameters.ts';
+import type { Verdict } from './authz-client.ts';
+
+/** HeaderValueOption.append_action, by number. */
+const Action = { AppendOrAdd: 0, AddIfAbsent: 1, OverwriteOrAdd: 2, Overwrite: 3 } as const;
+
+/** Changes an allowed request as the service asks; true when anything was asked. */
+export function changeRequest(head: RequestHead, verdict: Verdict): boolean {
+  const { setHeaders, appendHeaders, addHeaders, removeHeaders, setParameters, removeParameters } = verdict;
+  for (let i = 0; i < setHeaders.length; i += 2) setField(head, setHeaders[i]!, setHeaders[i + 1]!);
+  for (let i = 0; i < addHeaders.length; i += 2) head.headers.add(addHeaders[i]!, addHeaders[i + 1]!);
+  for (let i = 0; i < appendHeaders.length; i += 2) {
+    const known = head.headers.get(appendHeaders[i]!);
+    if (known !== null) head.headers.set(appendHeaders[i]!, `${known},${appendHeaders[i + 1]!}`);
+  }
+  for (const name of removeHeaders) head.headers.remove(name);
+  if (setParameters.length + removeParameters.length > 0) changeQuery(head, setParameters, removeParameters);
+  return (
+    setHeaders.length + addHeaders.length + appendHeaders.length + removeHeaders.length > 0 ||
+    setParameters.length + removeParameters.length > 0
+  );
+}
+
+function setField(head: RequestHead, name: string, value: string): void {
+  if (name === ':path') head.path = value;
+  else if (name === ':method') head.method = value;
+  else if (name === ':authority' || name === 'host') head.authority = value;
+  else if (!name.startsWith(':')) head.headers.set(name, value);
+}
+
+/** Sets and removes query parameters; the rest stays as it is. */
+function changeQuery(head: RequestHead, set: readonly string[], removed: readonly string[]): void {
+  const { path } = head;
+  const question = path.indexOf('?');
+  const query = question === -1 ? '' : path.slice(question + 1);
+  const kept = query.split('&').filter((pair) => pair !== '' && !removed.includes(pair.split('=')[0]!));
+  for (let i = 0; i < set.length; i += 2) {
+    const text = `${set[i]!}=${set[i + 1]!}`;
+    const at =
+      queryParameter(`?${kept.join('&')}`, set[i]!) === null
+        ? -1
+        : kept.findIndex((pair) => pair.split('=')[0] === set[i]);
+    if (at === -1) kept.push(text);
+    else kept[at] = text;
+  }
+  head.path = (question === -1 ? path : path.slice(0, question)) + (kept.length === 0 ? '' : `?${kept.join('&')}`);
+}
+
+/** Puts the service's headers on the response of an allowed request. */
+export function changeResponse({ headers }: ResponseHead, { responseHeaders }: Verdict): void {
+  for (const { name, value, action } of responseHeaders) {
+    const known = headers.has(name);
+    if (action === Action.AppendOrAdd || (action === Action.AddIfAbsent && !known)) headers.add(name, value);
+    else if (action === Action.OverwriteOrAdd || (action === Action.Overwrite && known)) headers.set(name, value);
+  }
+}
