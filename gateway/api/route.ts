@@ -40,6 +40,8 @@ export interface RetryPolicy {
   /** Avoid hosts already tried (envoy.retry_host_predicates.previous_hosts). */
   readonly avoidPreviousHosts: boolean;
   readonly hostSelectionRetryMaxAttempts: number;
+  /** envoy.retry_priorities.previous_priorities: after how many failures their priorities are left out; 0: never. */
+  readonly previousPrioritiesFrequency: number;
 }
 
 /** Whether a head has the headers that a compiled HeaderMatcher asks for. */

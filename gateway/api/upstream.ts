@@ -145,6 +145,18 @@ export interface ClusterInfo {
   readonly autoSniHeader: string | null;
 }
 
+/** How load is spread over priorities, percent; both lists together add up to 100. */
+export interface SpreadLoad {
+  readonly healthy: readonly number[];
+  readonly degraded: readonly number[];
+}
+
+/** Spreads the load over priorities otherwise for the retries of one request. */
+export interface RetryPriority {
+  /** `healthy` and `degraded`: how much each priority could take, percent. Null: the usual load. */
+  adjust(healthy: readonly number[], degraded: readonly number[]): SpreadLoad | null;
+}
+
 /** What a balancer may look at. One per stream; the router implements it. */
 export interface LoadBalancerContext {
   readonly requestHead: RequestHead | null;
@@ -155,6 +167,8 @@ export interface LoadBalancerContext {
   /** True: this host should be skipped (retry predicates). */
   shouldSelectAnotherHost(host: Host): boolean;
   readonly hostSelectionRetryCount: number;
+  /** Asked only where `hostSelectionRetryCount` is above 0. */
+  readonly retryPriority?: RetryPriority | null;
 }
 
 /** Why a pool could not give a stream. */

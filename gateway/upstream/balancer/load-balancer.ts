@@ -1,11 +1,11 @@
-import type { Host, LoadBalancerContext } from '#gateway/api/upstream.ts';
+import type { Host, LoadBalancerContext, SpreadLoad } from '#gateway/api/upstream.ts';
 import type { Random } from '#gateway/runtime/random.ts';
 import type { Counter } from '#gateway/stats/stats.ts';
 import type { HostSet, LocalityHosts } from '../host-set.ts';
 import type { Balancer, BalancerOptions } from './balancer.ts';
 import { EdfSchedule } from './edf.ts';
 import type { BalancingPolicy, HostPicker } from './host-picker.ts';
-import { type PriorityLoad, priorityLoad } from './priority-load.ts';
+import { type PriorityLoad, priorityAvailability, priorityLoad } from './priority-load.ts';
 
 /** The pickers of one priority, made when first needed after a change. `localityOver`: see `update`; 0: not by locality. */
 class PrioritySources {
@@ -49,6 +49,7 @@ export class LoadBalancer implements Balancer {
   readonly #panics: Counter;
   #load: PriorityLoad = { healthy: [], degraded: [], panic: [] };
   #sources: PrioritySources[] = [];
+  #overprovisioning = 0;
   /** The picker for everything while one priority is all there is and it is not in panic; else null. */
   #single: HostPicker | null = null;
 
@@ -61,6 +62,7 @@ export class LoadBalancer implements Balancer {
 
   update(sets: readonly HostSet[], overprovisioning: number): void {
     const { options } = this;
+    this.#overprovisioning = overprovisioning;
     this.#load = priorityLoad(sets, overprovisioning, options.panicPercent);
     const localityOver = options.localityWeighted ? overprovisioning / 100 : 0;
     this.#sources = sets.map((set) => new PrioritySources(set, this.policy, localityOver, this.#random));
@@ -77,18 +79,24 @@ export class LoadBalancer implements Balancer {
   }
 
   choose(context: LoadBalancerContext | null): Host | null {
-    let host = this.#chooseOnce(context);
-    if (context === null || host === null) return host;
+    if (context !== null && context.hostSelectionRetryCount > 0) return this.#chooseAgain(context);
+    return this.#single !== null ? this.#single.pick(context) : this.#draw(this.#load, context);
+  }
+
+  #chooseAgain(context: LoadBalancerContext): Host | null {
+    const sets = this.#sources.map(({ set }) => set);
+    const available = priorityAvailability(sets, this.#overprovisioning);
+    const load = context.retryPriority?.adjust(available.healthy, available.degraded) ?? this.#load;
+    let host = this.#draw(load, context);
     for (let i = context.hostSelectionRetryCount; i > 0 && host !== null; i--) {
       if (!context.shouldSelectAnotherHost(host)) return host;
-      host = this.#chooseOnce(context);
+      host = this.#draw(load, context);
     }
     return host;
   }
 
-  #chooseOnce(context: LoadBalancerContext | null): Host | null {
-    if (this.#single !== null) return this.#single.pick(context);
-    const { healthy, degraded, panic } = this.#load;
+  #draw({ healthy, degraded }: SpreadLoad, context: LoadBalancerContext | null): Host | null {
+    const { panic } = this.#load;
     let draw = this.#random.uint32() % 100;
     for (let i = 0; i < healthy.length; i++) {
       draw -= healthy[i]!;

@@ -1,3 +1,4 @@
+import type { SpreadLoad } from '#gateway/api/upstream.ts';
 import type { HostSet } from '../host-set.ts';
 
 /** How the load is spread over priorities, in percent, and which of them are in panic. */
@@ -20,8 +21,7 @@ export const defaultPanicPercent = 50;
  * next ones what is left; degraded hosts follow when the healthy ones of all priorities cannot take everything.
  */
 export function priorityLoad(sets: readonly HostSet[], overprovisioning: number, panicPercent: number): PriorityLoad {
-  const health = sets.map((set) => availability(set.healthy.length, set.hosts.length, overprovisioning));
-  const degradedHealth = sets.map((set) => availability(set.degraded.length, set.hosts.length, overprovisioning));
+  const { healthy: health, degraded: degradedHealth } = priorityAvailability(sets, overprovisioning);
   const total = Math.min(100, sum(health) + sum(degradedHealth));
   if (total === 0 && panicPercent === 0) {
     return {
@@ -48,6 +48,14 @@ export function priorityLoad(sets: readonly HostSet[], overprovisioning: number,
     if (firstDegraded !== -1) degraded[firstDegraded]! += remaining;
   }
   return { healthy, degraded, panic };
+}
+
+/** How much of the load each priority could take, percent, with its healthy and with its degraded hosts. */
+export function priorityAvailability(sets: readonly HostSet[], overprovisioning: number): SpreadLoad {
+  return {
+    healthy: sets.map((set) => availability(set.healthy.length, set.hosts.length, overprovisioning)),
+    degraded: sets.map((set) => availability(set.degraded.length, set.hosts.length, overprovisioning)),
+  };
 }
 
 function availability(count: number, total: number, overprovisioning: number): number {

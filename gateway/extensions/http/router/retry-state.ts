@@ -1,6 +1,8 @@
+import type { RetryPolicy } from '#gateway/api/route.ts';
 import type { ClusterInfo, Host, ResourceManager } from '#gateway/api/upstream.ts';
 import type { Random } from '#gateway/runtime/random.ts';
 import type { Timer, Timers, TimerTarget } from '#gateway/runtime/timers.ts';
+import { PreviousPriorities } from '#gateway/upstream/balancer/previous-priorities.ts';
 import type { RetryConditions } from './retry-conditions.ts';
 
 /** What came of asking for another try. */
@@ -12,13 +14,13 @@ export interface RetryListener {
 }
 
 /** How long tries are put off, milliseconds. */
-export interface RetryBackOff {
+interface RetryBackOff {
   readonly baseMs: number;
   readonly maxMs: number;
 }
 
 /** Envoy's back-off where the route sets none. */
-export const defaultBackOff: RetryBackOff = { baseMs: 25, maxMs: 250 };
+const defaultBackOff: RetryBackOff = { baseMs: 25, maxMs: 250 };
 
 /**
  * The tries of one request: how many are left, the circuit breaker's share they hold, and the wait before the next one
@@ -37,22 +39,26 @@ export class RetryState implements TimerTarget {
   /** A retry has been granted and its outcome is not known yet. */
   #armed = false;
   readonly #avoidPrevious: boolean;
+  /** Which priorities the next try leaves out, or null. */
+  readonly priority: PreviousPriorities | null;
   #tried: Host[] = [];
 
   constructor(
     conditions: RetryConditions,
     cluster: ClusterInfo,
     resources: ResourceManager,
-    backOff: RetryBackOff,
-    avoidPrevious: boolean,
+    policy: RetryPolicy | null,
     runtime: { readonly timers: Timers; readonly random: Random },
     listener: RetryListener,
   ) {
     this.conditions = conditions;
     this.#cluster = cluster;
     this.#resources = resources;
+    const backOff = policy === null ? defaultBackOff : { baseMs: policy.backOffBaseMs, maxMs: policy.backOffMaxMs };
     this.#backOff = backOff;
-    this.#avoidPrevious = avoidPrevious;
+    this.#avoidPrevious = policy?.avoidPreviousHosts === true;
+    const frequency = policy === null ? 0 : policy.previousPrioritiesFrequency;
+    this.priority = frequency > 0 ? new PreviousPriorities(frequency) : null;
     this.#runtime = runtime;
     this.#listener = listener;
     this.#remaining = conditions.retries;
@@ -96,6 +102,7 @@ export class RetryState implements TimerTarget {
 
   onHostTried(host: Host): void {
     if (this.#avoidPrevious) this.#tried.push(host);
+    this.priority?.onHostTried(host);
   }
 
   wasTried(host: Host): boolean {

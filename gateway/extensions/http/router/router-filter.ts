@@ -10,7 +10,7 @@ import {
 import { ResponseFlag } from '#gateway/api/response-flags.ts';
 import type { HashCookie, HashCookieMaker, Route, RouteEntry } from '#gateway/api/route.ts';
 import type { JsonValue, StreamInfo } from '#gateway/api/stream-info.ts';
-import type { Host, HttpPool, LoadBalancerContext, UpstreamCluster } from '#gateway/api/upstream.ts';
+import type { Host, HttpPool, LoadBalancerContext, RetryPriority, UpstreamCluster } from '#gateway/api/upstream.ts';
 import { ByteQueue } from '#gateway/base/byte-queue.ts';
 import type { ResetReason } from '#gateway/protocol/codec.ts';
 import { httpStatusOfGrpc, readGrpcStatus } from '#gateway/protocol/grpc/status.ts';
@@ -33,7 +33,7 @@ import { RequestFact, requestFacts } from './request-facts.ts';
 import { rewriteHost, setScheme } from './request-rewrite.ts';
 import { resetCause } from './reset-reason.ts';
 import { readRetryConditions, retriesReset, retriesResponse } from './retry-conditions.ts';
-import { defaultBackOff, type RetryListener, RetryState } from './retry-state.ts';
+import { type RetryListener, RetryState } from './retry-state.ts';
 import type { RouterConfig } from './router-config.ts';
 import { Shadows } from './shadows.ts';
 import { finalTimeouts, type RequestTimeouts, setTimeoutHeaders } from './timeouts.ts';
@@ -315,6 +315,9 @@ export class RouterFilter
   get hostSelectionRetryCount(): number {
     return this.#isRetry ? (this.#entry?.retryPolicy?.hostSelectionRetryMaxAttempts ?? 0) : 0;
   }
+  get retryPriority(): RetryPriority | null {
+    return this.#retry === null ? null : this.#retry.priority;
+  }
   hashKey(): bigint | null {
     return this.#entry === null ? null : this.#entry.hash(this.#head!, this.streamInfo, this);
   }
@@ -346,9 +349,7 @@ export class RouterFilter
     const conditions = readRetryConditions(policy, head, envoyHeaders);
     if (conditions === null) return;
     const { info } = this.#cluster!;
-    const backOff = policy === null ? defaultBackOff : { baseMs: policy.backOffBaseMs, maxMs: policy.backOffMaxMs };
-    const avoid = policy?.avoidPreviousHosts === true;
-    this.#retry = new RetryState(conditions, info, info.resources(entry.priority), backOff, avoid, config, this);
+    this.#retry = new RetryState(conditions, info, info.resources(entry.priority), policy, config, this);
   }
 
   /** Starts a try; null when there was no host (and the answer has been sent). */

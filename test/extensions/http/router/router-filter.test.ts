@@ -39,6 +39,7 @@ function retryRoute(
       backOffBaseMs: 2,
       backOffMaxMs: 10,
       avoidPreviousHosts: false,
+      previousPrioritiesFrequency: 0,
       hostSelectionRetryMaxAttempts: 1,
       ...changes,
     },
