@@ -41,7 +41,12 @@ function sample(field: DescField, enumValue: string | null): JsonValue {
   const one = singleSample(field, enumValue);
   if (field.fieldKind === 'list') return [one];
   if (field.fieldKind !== 'map') return one;
-  return { [field.mapKey === ScalarType.STRING ? 'k' : field.mapKey === ScalarType.BOOL ? 'true' : '1']: one };
+  return { [keySample(field.mapKey)]: one };
+}
+
+function keySample(type: ScalarType): string {
+  if (type === ScalarType.STRING) return 'k';
+  return type === ScalarType.BOOL ? 'true' : '1';
 }
 
 function singleSample(field: DescField, enumValue: string | null): JsonValue {
@@ -127,7 +132,7 @@ function reachable(): ReadonlyMap<DescMessage, Reached> {
 
 function within(field: DescField, inner: JsonObject): JsonValue {
   if (field.fieldKind === 'list') return [inner];
-  return field.fieldKind === 'map' ? { k: inner } : inner;
+  return field.fieldKind === 'map' ? { [keySample(field.mapKey)]: inner } : inner;
 }
 
 describe('field classes', () => {

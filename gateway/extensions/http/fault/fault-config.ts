@@ -32,7 +32,7 @@ export interface AbortFault {
 export interface FaultSettings {
   readonly delay: DelayFault | null;
   readonly abort: AbortFault | null;
-  /** Only requests for this cluster; ''. any. */
+  /** Only requests for this cluster; '': any. */
   readonly upstreamCluster: string;
   readonly headers: readonly HeaderPredicate[];
   /** Only requests of these x-envoy-downstream-service-node; empty: any. */
@@ -68,6 +68,8 @@ export function compileFaultSettings(message: HTTPFault, { diagnostics }: Extens
   const { delay, abort } = message;
   const which = delay?.faultDelaySecifier;
   const fixedMs = which?.case === 'fixedDelay' ? durationMs(which.value, 0) : null;
+  if (delay !== undefined && fixedMs === null && which?.case !== 'headerDelay')
+    diagnostics.error('delay', 'fixed_delay or header_delay is required');
   const error = abort?.errorType;
   return {
     delay:
