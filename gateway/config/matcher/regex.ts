@@ -25,7 +25,7 @@ export function compileRegex(pattern: string): Regex {
   } catch (error) {
     throw new ConfigError('', `invalid regular expression '${pattern}': ${(error as Error).message}`);
   }
-  return isLinearNative(pattern) ? new NativeRegex(pattern) : new Re2Regex(pattern, re2);
+  return isLinearNative(pattern) ? new NativeRegex(pattern, re2) : new Re2Regex(pattern, re2);
 }
 
 /** Parses `\1`, `\\` and plain text. Throws ConfigError on any other escape. */
@@ -66,12 +66,16 @@ function expand(groups: readonly unknown[], substitution: Substitution): string 
 class NativeRegex implements Regex {
   readonly pattern: string;
   readonly #whole: RegExp;
-  readonly #global: RegExp;
+  /** Null: a repetition is tried anew at every place of the text, which RegExp does in quadratic time. */
+  readonly #global: RegExp | null;
+  readonly #re2: RE2JS;
 
-  constructor(pattern: string) {
+  constructor(pattern: string, re2: RE2JS) {
     this.pattern = pattern;
+    this.#re2 = re2;
     this.#whole = new RegExp(`^(?:${pattern})$`);
-    this.#global = new RegExp(pattern, 'g');
+    const bounded = !/[*+]/.test(pattern) || (pattern.startsWith('^') && !pattern.includes('|'));
+    this.#global = bounded ? new RegExp(pattern, 'g') : null;
   }
 
   matchesAll(text: string): boolean {
@@ -79,7 +83,8 @@ class NativeRegex implements Regex {
   }
 
   replaceAll(text: string, substitution: Substitution): string {
-    return text.replace(this.#global, (...groups: unknown[]) => expand(groups, substitution));
+    const write = (...groups: unknown[]): string => expand(groups, substitution);
+    return this.#global === null ? this.#re2.matcher(text).replaceAll(write) : text.replace(this.#global, write);
   }
 }
 

@@ -45,6 +45,11 @@ describe('regular expressions', () => {
     assert.throws(() => parseSubstitution('\\x'), /invalid substitution/);
   });
 
+  it('a replacement that finds nothing takes linear time too', () => {
+    const text = 'a'.repeat(200_000);
+    assert.equal(compileRegex('a+b').replaceAll(text, parseSubstitution('x')), text);
+  });
+
   it('what RE2 refuses is refused', () => {
     for (const pattern of ['(?=a)', '\\1', '(', 'a{2000}'])
       assert.throws(() => compileRegex(pattern), /invalid regular/);
