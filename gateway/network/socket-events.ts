@@ -15,12 +15,23 @@ const reading = Symbol('reading');
 
 type OwnedSocket = Socket & { [owner]?: SocketOwner; [reading]?: boolean };
 
-// One function each for all sockets: a connection costs no closures.
+// One function each for all sockets: a connection costs no closures. What is thrown while a socket's events are handled is
+// a mistake of ours: it costs that connection, whose state nobody knows any more, and goes on to the process's guard.
 function onData(this: OwnedSocket, chunk: Uint8Array): void {
-  this[owner]!.onSocketData(chunk);
+  try {
+    this[owner]!.onSocketData(chunk);
+  } catch (error) {
+    this.destroy();
+    throw error;
+  }
 }
 function onEnd(this: OwnedSocket): void {
-  this[owner]!.onSocketEnd();
+  try {
+    this[owner]!.onSocketEnd();
+  } catch (error) {
+    this.destroy();
+    throw error;
+  }
 }
 function onError(this: OwnedSocket, error: NodeJS.ErrnoException): void {
   this[owner]!.onSocketError(error.code ?? error.message);
