@@ -162,6 +162,7 @@ export class TimerWheel implements Timers {
       }
     } finally {
       // A callback that throws ends this run; what else is due follows with the next wake-up.
+      this.#requeue(this.#tick - 1);
       this.#running = false;
       this.#wakeForNext();
     }
@@ -188,6 +189,15 @@ export class TimerWheel implements Timers {
       }
       timer.deadlineMs = 0;
       timer.target.onTimer(timer);
+    }
+  }
+
+  /** What a callback that threw left in its slot: the wheel has turned past it, and comes back only after a whole turn. */
+  #requeue(tick: number): void {
+    const list = this.#fine[(tick + slotCount) % slotCount]!;
+    for (let timer = list.head; timer !== null; timer = list.head) {
+      list.remove(timer);
+      if (timer.deadlineMs !== 0) this.#insert(timer);
     }
   }
 

@@ -161,6 +161,21 @@ test('a callback that throws does not stop the wheel', () => {
   assert.equal(recorder.firedAt.length, 1);
 });
 
+test('timers due together with one that throws go off with the next wake-up', () => {
+  const time = new VirtualTime(0);
+  const first = timerOf(time);
+  const bad = time.wheel.create({
+    onTimer() {
+      throw new Error('broken');
+    },
+  });
+  const last = timerOf(time);
+  for (const timer of [first.timer, bad, last.timer]) timer.enable(10);
+  assert.throws(() => time.advance(100), /broken/);
+  time.advance(tickMs);
+  assert.deepEqual([first.recorder.firedAt.length, last.recorder.firedAt.length], [1, 1]);
+});
+
 test('a wheel that slept long is exact at once', () => {
   const time = new VirtualTime(0);
   const far = timerOf(time);
