@@ -3,6 +3,7 @@ import type { Protocol, RequestEncoder, ResponseDecoder } from '#gateway/protoco
 import type { RequestHead } from '#gateway/protocol/headers/message-head.ts';
 import type { Counter, Gauge, Scope } from '#gateway/stats/stats.ts';
 import type { Connection, ConnectionInfo } from './connection.ts';
+import type { MirrorPolicy, RetryPolicy, RouteEntry } from './route.ts';
 import type { JsonValue } from './stream-info.ts';
 
 /** Region, zone and sub-zone; empty strings when unknown. */
@@ -125,6 +126,13 @@ export interface ResourceManager {
   readonly retries: Resource;
 }
 
+/** What a cluster says of requests to it, over what their routes say; null: nothing. */
+export interface ClusterRequestPolicies {
+  readonly hash: Pick<RouteEntry, 'hash'> | null;
+  readonly mirrors: readonly MirrorPolicy[] | null;
+  readonly retryPolicy: RetryPolicy | null;
+}
+
 /** Immutable facts about a cluster, valid for streams that began before it was replaced. */
 export interface ClusterInfo {
   readonly name: string;
@@ -143,6 +151,8 @@ export interface ClusterInfo {
   readonly useDownstreamProtocol: boolean;
   /** auto_sni: the request header (`:authority`, or the override) whose value becomes the SNI; null: not asked for. */
   readonly autoSniHeader: string | null;
+  /** From HttpProtocolOptions of the cluster; absent or null: the routes' own count. */
+  readonly requestPolicies?: ClusterRequestPolicies | null;
 }
 
 /** How load is spread over priorities, percent; both lists together add up to 100. */

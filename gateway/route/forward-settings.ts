@@ -64,7 +64,8 @@ export function compileForwardSettings(
   };
 }
 
-function compileMirror(policy: RouteAction_RequestMirrorPolicy): MirrorPolicy {
+/** Compiles one `request_mirror_policies` item. */
+export function compileMirror(policy: RouteAction_RequestMirrorPolicy): MirrorPolicy {
   return {
     cluster: policy.cluster,
     clusterHeader: policy.clusterHeader.toLowerCase(),

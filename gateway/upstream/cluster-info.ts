@@ -1,5 +1,5 @@
 import type { JsonValue } from '#gateway/api/stream-info.ts';
-import type { ClusterInfo, ResourceManager } from '#gateway/api/upstream.ts';
+import type { ClusterInfo, ClusterRequestPolicies, ResourceManager } from '#gateway/api/upstream.ts';
 import type { Scope } from '#gateway/stats/stats.ts';
 import type { Cluster } from '#proto-types/envoy/config/cluster/v3/cluster_pb.ts';
 import { ClusterStats } from './cluster-stats.ts';
@@ -21,6 +21,7 @@ export class ClusterFacts implements ClusterInfo {
   readonly maintenanceMode = false;
   readonly useDownstreamProtocol: boolean;
   readonly autoSniHeader: string | null;
+  readonly requestPolicies: ClusterRequestPolicies | null;
   readonly #default: BreakerResources;
   readonly #high: BreakerResources;
 
@@ -35,6 +36,7 @@ export class ClusterFacts implements ClusterInfo {
     this.maxStreamDurationMs = http.maxStreamDurationMs;
     this.useDownstreamProtocol = http.mode === 'downstream';
     this.autoSniHeader = http.autoSniHeader;
+    this.requestPolicies = http.requestPolicies;
     this.#default = createResources(readThresholds(config.circuitBreakers, 0), scope, 'default');
     this.#high = createResources(readThresholds(config.circuitBreakers, 1), scope, 'high');
   }

@@ -9,6 +9,9 @@ export const httpProtocolOptions: SupportArea = supportArea({
       'explicit_http_config',
       'use_downstream_protocol_config',
       'auto_config',
+      'request_mirror_policies',
+      'hash_policy',
+      'retry_policy',
     ],
   },
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig': {

@@ -1,3 +1,4 @@
+import type { ClusterRequestPolicies } from '#gateway/api/upstream.ts';
 import type { Diagnostics } from '#gateway/config/diagnostics.ts';
 import { durationMs } from '#gateway/proto/duration-ms.ts';
 import { typeNameOf, unpackAny } from '#gateway/proto/registry.ts';
@@ -13,6 +14,7 @@ import type {
   UpstreamHttpProtocolOptions,
 } from '#proto-types/envoy/config/core/v3/protocol_pb.ts';
 import type { HttpProtocolOptions } from '#proto-types/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
+import { readRequestPolicies } from './request-policies.ts';
 
 /** HTTP/2 keepalive pings on upstream connections. Envoy's KeepaliveSettings, milliseconds. */
 export interface KeepaliveOptions {
@@ -44,6 +46,7 @@ export interface UpstreamHttpOptions {
   /** Header whose value becomes the SNI, or null. */
   readonly autoSniHeader: string | null;
   readonly autoSanValidation: boolean;
+  readonly requestPolicies: ClusterRequestPolicies | null;
 }
 
 const optionsType = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
@@ -87,6 +90,10 @@ export function readHttpOptions(cluster: Cluster, clock: Clock, found: Diagnosti
     maxStreamDurationMs: durationMs(common?.maxStreamDuration, 0),
     autoSniHeader: autoSni ? (upstream.overrideAutoSniHeader || ':authority').toLowerCase() : null,
     autoSanValidation: upstream?.autoSanValidation === true,
+    requestPolicies: readRequestPolicies(
+      httpProtocolOptions(cluster),
+      found.at(`typed_extension_protocol_options["${optionsType}"]`),
+    ),
   };
 }
 

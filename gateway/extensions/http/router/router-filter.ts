@@ -18,6 +18,7 @@ import type { HeaderMap } from '#gateway/protocol/headers/header-map.ts';
 import type { RequestHead, ResponseHead } from '#gateway/protocol/headers/message-head.ts';
 import type { Timer, TimerTarget } from '#gateway/runtime/timers.ts';
 import { choosePool } from './choose-pool.ts';
+import { entryForCluster } from './cluster-entry.ts';
 import { hashCookieValue, setCookieText } from './hash-cookie.ts';
 import { chargeGrpcAnswer } from './host-charges.ts';
 import {
@@ -105,7 +106,7 @@ export class RouterFilter
       this.#finished = true;
       return FilterHeadersStatus.StopIteration;
     }
-    const entry = route!.entry!;
+    const entry = entryForCluster(route!.entry!, cluster.info.requestPolicies ?? null);
     this.#entry = entry;
     this.#cluster = cluster;
     this.streamInfo.cluster = cluster.info;
