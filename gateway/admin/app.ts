@@ -1,4 +1,5 @@
 import { Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
 import type { AdminAccessLog } from './access-logging.ts';
 import type { AdminServices } from './admin-services.ts';
 import { crossSiteProblem } from './cross-site.ts';
@@ -12,6 +13,9 @@ const contentTypes: { readonly [type in AdminReply['type']]: string } = {
   html: 'text/html; charset=UTF-8',
   prometheus: 'text/plain; version=0.0.4; charset=UTF-8',
 };
+
+/** Octets of a request's body; the home page's forms are far smaller. */
+const maxBodyOctets = 64 * 1024;
 
 function render(reply: AdminReply): Response {
   return new Response(reply.body, {
@@ -74,6 +78,7 @@ export function createAdminApp(services: AdminServices, { allowed, accessLog }: 
     await next();
     return undefined;
   });
+  app.use(bodyLimit({ maxSize: maxBodyOctets, onError: () => render(textReply('request body too large\n', 413)) }));
   for (const endpoint of adminEndpoints) {
     app.on(['GET', 'POST', 'HEAD', 'PUT', 'DELETE'], endpoint.path, async (context) => {
       const request = context.req.raw;

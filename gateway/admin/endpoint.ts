@@ -8,7 +8,7 @@ export interface EndpointParameter {
 
 /** What an endpoint answers. */
 export interface AdminReply {
-  readonly status: 200 | 400 | 403 | 404 | 405 | 500 | 503;
+  readonly status: 200 | 400 | 403 | 404 | 405 | 413 | 500 | 503;
   readonly type: 'text' | 'json' | 'html' | 'prometheus';
   readonly body: string;
 }

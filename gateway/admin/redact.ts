@@ -89,5 +89,7 @@ function redactScalar(message: Message, field: DescField, value: unknown): void 
   const holder = message as unknown as Record<string, unknown>;
   if (field.oneof !== undefined) holder[field.oneof.localName] = { case: field.localName, value: hidden };
   else if (field.fieldKind === 'list') holder[field.localName] = (value as unknown[]).map(() => hidden);
-  else holder[field.localName] = hidden;
+  else if (field.fieldKind === 'map') {
+    holder[field.localName] = Object.fromEntries(Object.keys(value as object).map((key) => [key, hidden]));
+  } else holder[field.localName] = hidden;
 }

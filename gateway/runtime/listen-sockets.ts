@@ -1,6 +1,6 @@
-import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import net from 'node:net';
 import type { Address } from '#gateway/base/address.ts';
+import { pathToListenOn, setSocketMode } from './unix-socket.ts';
 
 /** How to open one listening socket. */
 export interface ListenOptions {
@@ -36,19 +36,14 @@ export function openListenSocket(options: ListenOptions, accept: AcceptCallback)
     server.once('listening', () => {
       server.removeListener('error', reject);
       server.on('error', ignore);
-      if (address.kind === 'pipe' && options.pipeMode !== 0 && !isAbstract(address)) {
-        chmodSync(address.host, options.pipeMode);
-      }
+      if (address.kind === 'pipe') setSocketMode(address, options.pipeMode);
       const bound = server.address();
       const port = bound !== null && typeof bound === 'object' ? bound.port : 0;
       resolve({ address: withPort(address, port), close: () => void server.close() });
     });
     if (options.inheritedFd >= 0) server.listen({ fd: options.inheritedFd });
-    else if (address.kind === 'pipe') {
-      const path = isAbstract(address) ? `\0${address.host.slice(1)}` : address.host;
-      if (!isAbstract(address)) removeStaleSocket(path);
-      server.listen({ path, backlog: options.backlog });
-    } else {
+    else if (address.kind === 'pipe') server.listen({ path: pathToListenOn(address), backlog: options.backlog });
+    else {
       const { host, port } = address;
       server.listen({ host, port, backlog: options.backlog, ipv6Only: options.ipv6Only });
     }
@@ -56,19 +51,6 @@ export function openListenSocket(options: ListenOptions, accept: AcceptCallback)
 }
 
 function ignore(): void {}
-
-function isAbstract(address: Address): boolean {
-  return address.host.startsWith('@');
-}
-
-// As Envoy: a socket file that an earlier process left behind gives way. Anything else there stays, and binding fails.
-function removeStaleSocket(path: string): void {
-  try {
-    if (lstatSync(path).isSocket()) unlinkSync(path);
-  } catch {
-    // not there
-  }
-}
 
 function withPort(address: Address, port: number): Address {
   if (address.kind === 'pipe' || address.port === port) return address;

@@ -74,7 +74,8 @@ async function start(server: Server, built: BuiltServer, options: ServerOptions)
   if (options.baseIdPath !== '') writeTextFile(options.baseIdPath, String(options.baseId));
   const address = adminAddress(built.bootstrap.admin);
   if (address !== null) {
-    const admin = await listenAdmin(createAdminApp(new ServerAdmin(built, server), built.admin), address);
+    const app = createAdminApp(new ServerAdmin(built, server), built.admin);
+    const admin = await listenAdmin(app, address, adminPipeMode(built.bootstrap.admin));
     server.attachAdmin(admin);
     built.context.logs.get('main').info(`admin address: ${admin.address.text}`);
     if (options.adminAddressPath !== '') writeTextFile(options.adminAddressPath, admin.address.text);
@@ -88,4 +89,9 @@ function adminAddress(admin: Admin | undefined): Address | null {
   if (chosen?.case !== 'socketAddress') return null;
   const { address, portSpecifier } = chosen.value;
   return ipAddress(address, portSpecifier.case === 'portValue' ? portSpecifier.value : 0);
+}
+
+function adminPipeMode(admin: Admin | undefined): number {
+  const chosen = admin?.address?.address;
+  return chosen?.case === 'pipe' ? chosen.value.mode : 0;
 }
