@@ -2,10 +2,11 @@ import { type SupportArea, supportArea } from './support-area.ts';
 
 const RULES = 'envoy.config.rbac.v3';
 
-/** The RBAC filter and its rules. */
+/** The RBAC filters and their rules. */
 export const rbac: SupportArea = supportArea({
   'envoy.extensions.filters.http.rbac.v3.RBAC': { implemented: 'all' },
   'envoy.extensions.filters.http.rbac.v3.RBACPerRoute': { implemented: 'all' },
+  'envoy.extensions.filters.network.rbac.v3.RBAC': { implemented: 'all' },
   [`${RULES}.RBAC`]: { implemented: ['action', 'policies'] },
   [`${RULES}.Policy`]: { implemented: ['permissions', 'principals', 'condition', 'checked_condition'] },
   [`${RULES}.Permission`]: {
