@@ -14,6 +14,11 @@ export function grpcMethodName(path: string): GrpcMethodName | null {
   return { service: parts[1]!, method: parts[2]! };
 }
 
+/** Methods of one cluster that have statistics of their own: clients make paths up. Further ones count for the whole cluster. */
+const maxMethods = 1000;
+/** Values of `grpc-status` that have a counter of their own in one method: upstreams make them up. */
+const maxStatuses = 32;
+
 /** `cluster.<name>.grpc.<service>.<method>.*` (or `grpc-web`): counters of one method, each made when first needed. */
 export class GrpcMethodStats {
   readonly #scope: Scope;
@@ -33,11 +38,11 @@ export class GrpcMethodStats {
   finished(status: string | null): void {
     if (status === null) return;
     let counter = this.#statuses.get(status);
-    if (counter === undefined) {
+    if (counter === undefined && this.#statuses.size < maxStatuses) {
       counter = this.#scope.counter(status);
       this.#statuses.set(status, counter);
     }
-    counter.inc();
+    counter?.inc();
     if (status === '0') {
       this.#success ??= this.#scope.counter('success');
       this.#success.inc();
@@ -66,6 +71,7 @@ export class GrpcMethodStats {
   }
 }
 
+const wholeCluster = 'grpc';
 const known = new WeakMap<Scope, Map<string, GrpcMethodStats>>();
 
 /** The statistics under `name` (`grpc.<service>.<method>`, or `grpc` for a cluster as a whole). Made once a scope. */
@@ -77,6 +83,7 @@ export function grpcMethodStats(clusterScope: Scope, name: string): GrpcMethodSt
   }
   let stats = methods.get(name);
   if (stats === undefined) {
+    if (methods.size >= maxMethods && name !== wholeCluster) return grpcMethodStats(clusterScope, wholeCluster);
     stats = new GrpcMethodStats(clusterScope.scope(name));
     methods.set(name, stats);
   }
