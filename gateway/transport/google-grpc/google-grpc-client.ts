@@ -9,6 +9,7 @@ import type {
 import type { ServerContext } from '#gateway/api/context.ts';
 import type { Cancellable } from '#gateway/api/upstream.ts';
 import type { Diagnostics } from '#gateway/config/diagnostics.ts';
+import { GrpcStatus } from '#gateway/protocol/grpc/status.ts';
 import type { HeaderMap } from '#gateway/protocol/headers/header-map.ts';
 import type { Clock } from '#gateway/runtime/clock.ts';
 import type { GrpcService } from '#proto-types/envoy/config/core/v3/grpc_service_pb.ts';
@@ -91,8 +92,8 @@ export class GoogleGrpcClient implements GrpcAsyncClient {
   ): Cancellable {
     let call: Grpc.ClientUnaryCall | null = null;
     let cancelled = false;
-    void this.#open().then(
-      ({ grpc, client }) => {
+    this.#open()
+      .then(({ grpc, client }) => {
         if (cancelled) return;
         const options = timeoutMs > 0 ? { deadline: this.#clock.wallMs() + timeoutMs } : {};
         const sent = this.#metadata(grpc, metadata);
@@ -101,9 +102,10 @@ export class GoogleGrpcClient implements GrpcAsyncClient {
           if (error !== null) callbacks.onFailure(error.code, error.details);
           else callbacks.onSuccess(answer ?? new Uint8Array(0));
         });
-      },
-      (error: Error) => callbacks.onFailure(14, error.message),
-    );
+      })
+      .catch((error: Error) => {
+        if (!cancelled) callbacks.onFailure(GrpcStatus.Unavailable, error.message);
+      });
     return {
       cancel(): void {
         cancelled = true;
@@ -114,12 +116,11 @@ export class GoogleGrpcClient implements GrpcAsyncClient {
 
   stream(method: string, metadata: HeaderMap | null, callbacks: GrpcStreamCallbacks): GrpcStream {
     const stream = new LibraryStream(callbacks);
-    void this.#open().then(
-      ({ grpc, client }) => {
+    this.#open()
+      .then(({ grpc, client }) => {
         stream.attach(client.makeBidiStreamRequest(method, passThrough, keep, this.#metadata(grpc, metadata)));
-      },
-      (error: Error) => stream.closed(14, error.message),
-    );
+      })
+      .catch((error: Error) => stream.closed(GrpcStatus.Unavailable, error.message));
     return stream;
   }
 
