@@ -106,7 +106,7 @@ export interface ManagerConfig {
   readonly stripHostPort: 'none' | 'matching' | 'any';
   readonly stripTrailingHostDot: boolean;
   /** `http`, `https`, `upstream` (as the upstream connection is), or '' to leave it. */
-  readonly schemeTransformation: '' | 'http' | 'https' | 'upstream';
+  readonly schemeTransformation: '' | 'http' | 'https';
   readonly proxy100Continue: boolean;
   readonly clientCert: ClientCertOptions;
   readonly earlyMutations: readonly (readonly HeaderMutations[])[];

@@ -96,11 +96,8 @@ export function parseManagerConfig(
         ? 'any'
         : 'none',
     stripTrailingHostDot: message.stripTrailingHostDot,
-    schemeTransformation: scheme?.matchUpstream
-      ? 'upstream'
-      : transformation?.case === 'schemeToOverwrite'
-        ? (transformation.value as 'http' | 'https')
-        : '',
+    schemeTransformation:
+      transformation?.case === 'schemeToOverwrite' ? (transformation.value as 'http' | 'https') : '',
     proxy100Continue: message.proxy100Continue,
     clientCert: readClientCert(message),
     earlyMutations: readEarlyMutations(message.earlyHeaderMutationExtensions, diagnostics),

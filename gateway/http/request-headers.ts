@@ -224,7 +224,7 @@ function setForwardedProto(headers: HeaderMap, connection: ConnectionInfo): void
 
 function settleScheme(head: RequestHead, config: ManagerConfig, connection: ConnectionInfo): void {
   const { schemeTransformation } = config;
-  if (schemeTransformation === 'http' || schemeTransformation === 'https') {
+  if (schemeTransformation !== '') {
     head.scheme = schemeTransformation;
     head.headers.set('x-forwarded-proto', schemeTransformation);
     return;
