@@ -10,6 +10,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+// biome-ignore lint/correctness/useImportExtensions: it takes the types beside it for the module
 import { findBinary } from '../bin/runtimes.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -70,7 +71,7 @@ const unescapeXml = (text) =>
 function readReport(runtime, file) {
   const xml = existsSync(file) ? readFileSync(file, 'utf8') : '';
   let cases = 0;
-  for (const match of xml.matchAll(/<testcase\s([^>]*?)(\/>|>([\s\S]*?)<\/testcase>)/g)) {
+  for (const match of xml.matchAll(/<testcase((?:\s+[\w-]+="[^"]*")*)\s*(\/>|>([\s\S]*?)<\/testcase>)/g)) {
     cases++;
     const name = unescapeXml(/\bname="([^"]*)"/.exec(match[1])?.[1] ?? '?');
     const body = match[3] ?? '';

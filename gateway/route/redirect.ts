@@ -21,7 +21,8 @@ export class Redirect {
   constructor(action: RedirectAction, matcher: PathMatcher) {
     this.status = statuses[action.responseCode] ?? 301;
     const { schemeRewriteSpecifier: scheme, pathRewriteSpecifier: path } = action;
-    this.#scheme = scheme.case === 'httpsRedirect' ? (scheme.value ? 'https' : '') : (scheme.value ?? '');
+    if (scheme.case === 'schemeRedirect') this.#scheme = scheme.value;
+    else this.#scheme = scheme.case === 'httpsRedirect' && scheme.value ? 'https' : '';
     this.#host = action.hostRedirect;
     this.#port = action.portRedirect === 0 ? '' : `:${action.portRedirect}`;
     this.#stripQuery = action.stripQuery;

@@ -26,6 +26,7 @@ const HANDED_ON = ['cel.expr.', 'google.api.expr.v1alpha1.'];
 const WITHOUT_CODE: Readonly<Record<string, string>> = {
   'envoy.config.cluster.v3.Cluster.round_robin_lb_config':
     'nothing in it is supported, so it says no more than lb_policy',
+  'envoy.config.core.v3.ConfigSource.resource_api_version': 'there is but v3: other values are refused',
   'envoy.config.route.v3.RouteConfiguration.validate_clusters': 'the loader checks the clusters',
 };
 

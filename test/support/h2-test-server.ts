@@ -20,6 +20,9 @@ export interface Identity {
   readonly cert: string | Buffer;
 }
 
+/** Makes what receives a request and answers it by the encoder. */
+export type NewStream = (encoder: ResponseEncoder) => RequestDecoder;
+
 /** Answers 200: to a request with a body with that body and its trailers, to any other with a short text. */
 class EchoStream implements RequestDecoder {
   readonly #encoder: ResponseEncoder;
@@ -64,7 +67,7 @@ class EchoStream implements RequestDecoder {
   }
 }
 
-function serve(socket: Socket, options: Http2Options): void {
+function serve(socket: Socket, options: Http2Options, newStream: NewStream): void {
   socket.setNoDelay(true);
   let scheduled = false;
   const flush = (): void => {
@@ -79,7 +82,7 @@ function serve(socket: Socket, options: Http2Options): void {
   });
   const connection: CodecConnection = { output, readDisable() {} };
   const callbacks: ServerCodecCallbacks = {
-    newStream: (encoder) => new EchoStream(encoder),
+    newStream,
     onStreamComplete() {},
     onGoAway() {},
     onPingAck() {},
@@ -94,13 +97,17 @@ function serve(socket: Socket, options: Http2Options): void {
   socket.on('close', () => codec.onConnectionClosed('connection_termination', 'closed'));
 }
 
-/** An HTTP/2 server over our codec, for other implementations to talk to; over TLS when it has an identity. */
+/**
+ * An HTTP/2 server over our codec, for other implementations to talk to; over TLS when it has an identity. It echoes
+ * unless `newStream` says otherwise.
+ */
 export async function startH2TestServer(
   identity: Identity | null,
   options: Partial<Http2Options> = {},
+  newStream: NewStream = (encoder) => new EchoStream(encoder),
 ): Promise<Server> {
   const merged: Http2Options = { ...defaultHttp2Options, ...options };
-  const onConnection = (socket: Socket): void => serve(socket, merged);
+  const onConnection = (socket: Socket): void => serve(socket, merged, newStream);
   const server =
     identity === null
       ? createServer(onConnection)

@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict';
-import { Buffer } from 'node:buffer';
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 import type { JsonObject } from '@bufbuild/protobuf';
 import { fromJson } from '@bufbuild/protobuf';
-import * as grpc from '@grpc/grpc-js';
 import type { GrpcAsyncClient, GrpcStreamCallbacks } from '#gateway/api/async-client.ts';
 import type { SecretSource, TlsCertificateSecret } from '#gateway/api/secrets.ts';
 import { Diagnostics } from '#gateway/config/diagnostics.ts';
@@ -22,10 +20,19 @@ import { Secrets } from '#gateway/transport/secrets/secrets.ts';
 import type { SdsSecretConfig, Secret } from '#proto-types/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import type { DiscoveryRequest, DiscoveryResponse } from '#proto-types/envoy/service/discovery/v3/discovery_pb.ts';
 import { createCertificate, type TestCertificate } from '#test/support/certificates.ts';
+import { startGrpcStreamServer } from '#test/support/grpc-stream-server.ts';
 import { createTestServerContext, type TestServerContext } from '#test/support/server-context.ts';
+import { VirtualTime } from '#test/support/virtual-time.ts';
 
 const one = await createCertificate({ name: 'one', sans: ['dns:one.test'] });
 const two = await createCertificate({ name: 'two', sans: ['dns:two.test'] });
+
+// Watches and timers of the gateway do not keep a process alive: something must, while a test waits for them.
+let alive: ReturnType<typeof setInterval>;
+before(() => {
+  alive = setInterval(() => {}, 60_000);
+});
+after(() => clearInterval(alive));
 
 function config(json: JsonObject): SdsSecretConfig {
   const schema = messageSchema<SdsSecretConfig>('envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig');
@@ -204,57 +211,35 @@ describe('gRPC SDS', () => {
 
   it('google_grpc: from a real server', async () => {
     const requests: DiscoveryRequest[] = [];
-    const calls: grpc.ServerDuplexStream<Buffer, Buffer>[] = [];
-    const rpc = new grpc.Server();
-    const handle = (bytes: Buffer): Buffer => bytes;
-    const definition = {
-      StreamSecrets: {
-        path: '/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets',
-        requestStream: true,
-        responseStream: true,
-        requestSerialize: handle,
-        requestDeserialize: handle,
-        responseSerialize: handle,
-        responseDeserialize: handle,
-      },
-    } as const;
-    rpc.addService(definition, {
-      StreamSecrets(call: grpc.ServerDuplexStream<Buffer, Buffer>): void {
-        calls.push(call);
-        call.on('error', () => {});
-        call.on('data', (bytes: Buffer) => {
-          requests.push(parseRequest(bytes));
-          if (requests.length === 1) {
-            call.write(Buffer.from(response('1', secretOf('c', one.certificate, one.privateKey))));
-          }
-        });
-      },
-    });
-    const port = await new Promise<number>((done, fail) => {
-      rpc.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, bound) =>
-        error === null ? done(bound) : fail(error),
-      );
+    const rpc = await startGrpcStreamServer((call, bytes) => {
+      requests.push(parseRequest(bytes));
+      if (requests.length === 1) call.send(response('1', secretOf('c', one.certificate, one.privateKey)));
     });
     const server = createTestServerContext();
-    const google = { target_uri: `127.0.0.1:${port}`, stat_prefix: 'sds' };
+    const google = { target_uri: `127.0.0.1:${rpc.port}`, stat_prefix: 'sds' };
     const api = { api_type: 'GRPC', grpc_services: [{ google_grpc: google }] };
     const source = certificate({ name: 'c', sds_config: { api_config_source: api } }, server);
     await startTargets(server);
     assert.equal(source.current!.certificateChain, one.certificate);
-    calls[0]!.write(Buffer.from(response('2', secretOf('c', two.certificate, two.privateKey))));
+    assert.equal(rpc.calls[0]!.path, '/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets');
+    rpc.calls[0]!.send(response('2', secretOf('c', two.certificate, two.privateKey)));
     await changes(source, 2);
     assert.equal(source.current!.certificateChain, two.certificate);
     (server.initTargets[0] as unknown as { close(): void }).close();
-    rpc.forceShutdown();
+    rpc.close();
   });
 
   it('does not hold the server up for ever', async () => {
     const silent = { stream: () => ({ send() {}, endWrite() {}, reset() {} }) } as unknown as GrpcAsyncClient;
-    const server = createTestServerContext({ grpcClient: () => silent });
+    const time = new VirtualTime();
+    const server = createTestServerContext({ grpcClient: () => silent, clock: time, timers: time.timers });
     const api = { api_type: 'GRPC', grpc_services: [{ envoy_grpc: { cluster_name: 'sds' } }] };
     const sds = { api_config_source: api, initial_fetch_timeout: '0.03s' };
     const source = certificate({ name: 'c', sds_config: sds }, server);
-    await startTargets(server);
+    const started = startTargets(server);
+    assert.equal(server.stat('sds.c.init_fetch_timeout'), 0);
+    time.advance(100);
+    await started;
     assert.equal(source.current, null);
     assert.equal(server.stat('sds.c.init_fetch_timeout'), 1);
   });

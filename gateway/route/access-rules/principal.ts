@@ -75,7 +75,7 @@ function compileAuthenticated({ principalName }: Principal_Authenticated): Match
 }
 
 function oneMatches(name: StringPredicate, joined: string | null): boolean {
-  return joined !== null && joined.split(',').some((one) => name.matches(one));
+  return joined?.split(',').some((one) => name.matches(one)) === true;
 }
 
 function compileFilterState({ key, matcher }: FilterStateMatcher): MatchPredicate {

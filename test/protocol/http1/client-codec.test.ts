@@ -312,7 +312,11 @@ const sent: readonly Sent[] = [
     wire: 'POST / HTTP/1.1\r\nHost: a\r\nX-A: b\r\nContent-Length: 0\r\n\r\n',
     options: { headerKeyFormat: 'proper' },
   },
-  { name: 'asterisk form', head: request('OPTIONS', [], '*'), wire: 'OPTIONS * HTTP/1.1\r\nhost: a\r\n\r\n' },
+  {
+    name: 'asterisk form',
+    head: request('OPTIONS', [], '*'),
+    wire: 'OPTIONS * HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n',
+  },
 ];
 
 for (const { name, head, body, wire, options } of sent) {
