@@ -2,6 +2,7 @@ import { ConfigError } from '#gateway/config/diagnostics.ts';
 import type { RequestHead } from '#gateway/protocol/headers/message-head.ts';
 import { cookieValue } from '#gateway/route/cookies.ts';
 import { queryParameter } from '#gateway/route/query-parameters.ts';
+import { rewriteQuery } from '#gateway/route/query-rewrite.ts';
 import type { KeySource as KeySourceMessage } from '#proto-types/envoy/extensions/filters/http/api_key_auth/v3/api_key_auth_pb.ts';
 
 const bearer = 'Bearer ';
@@ -41,7 +42,7 @@ function querySource(name: string): KeySource {
       return value === null ? null : percentDecoded(value);
     },
     hide(head) {
-      head.path = withoutParameter(head.path, name);
+      if (head.path.includes('?')) head.path = rewriteQuery(head.path, [], [name]);
     },
   };
 }
@@ -64,16 +65,4 @@ function cookieSource(name: string): KeySource {
 
 function percentDecoded(text: string): string {
   return text.replace(/%[0-9A-Fa-f]{2}/g, (code) => String.fromCharCode(Number.parseInt(code.slice(1), 16)));
-}
-
-function withoutParameter(path: string, name: string): string {
-  const question = path.indexOf('?');
-  if (question === -1 || queryParameter(path, name) === null) return path;
-  const fragment = path.indexOf('#', question);
-  const end = fragment === -1 ? path.length : fragment;
-  const kept = path
-    .slice(question + 1, end)
-    .split('&')
-    .filter((pair) => pair.split('=')[0] !== name);
-  return path.slice(0, question) + (kept.length === 0 ? '' : `?${kept.join('&')}`) + path.slice(end);
 }

@@ -13,7 +13,7 @@ import type { Random } from '#gateway/runtime/random.ts';
 import type { Counter } from '#gateway/stats/stats.ts';
 
 const changing: readonly string[] = ['POST', 'PUT', 'DELETE', 'PATCH'];
-const absoluteUrl = /^https?:\/\/(?:[^/?#@]*@)?([^/?#]+)/i;
+const absoluteUrl = /^[a-z][a-z0-9+.-]*:\/\/(?:[^/?#@]*@)?([^/?#]+)/i;
 
 /** A compiled CsrfPolicy. */
 export interface CsrfPolicy {

@@ -1,5 +1,5 @@
 import type { RequestHead, ResponseHead } from '#gateway/protocol/headers/message-head.ts';
-import { queryParameter } from '#gateway/route/query-parameters.ts';
+import { rewriteQuery } from '#gateway/route/query-rewrite.ts';
 import type { Verdict } from './authz-client.ts';
 
 /** HeaderValueOption.append_action, by number. */
@@ -15,7 +15,8 @@ export function changeRequest(head: RequestHead, verdict: Verdict): boolean {
     if (known !== null) head.headers.set(appendHeaders[i]!, `${known},${appendHeaders[i + 1]!}`);
   }
   for (const name of removeHeaders) head.headers.remove(name);
-  if (setParameters.length + removeParameters.length > 0) changeQuery(head, setParameters, removeParameters);
+  if (setParameters.length + removeParameters.length > 0)
+    head.path = rewriteQuery(head.path, setParameters, removeParameters);
   return (
     setHeaders.length + addHeaders.length + appendHeaders.length + removeHeaders.length > 0 ||
     setParameters.length + removeParameters.length > 0
@@ -27,24 +28,6 @@ function setField(head: RequestHead, name: string, value: string): void {
   else if (name === ':method') head.method = value;
   else if (name === ':authority' || name === 'host') head.authority = value;
   else if (!name.startsWith(':')) head.headers.set(name, value);
-}
-
-/** Sets and removes query parameters; the rest stays as it is. */
-function changeQuery(head: RequestHead, set: readonly string[], removed: readonly string[]): void {
-  const { path } = head;
-  const question = path.indexOf('?');
-  const query = question === -1 ? '' : path.slice(question + 1);
-  const kept = query.split('&').filter((pair) => pair !== '' && !removed.includes(pair.split('=')[0]!));
-  for (let i = 0; i < set.length; i += 2) {
-    const text = `${set[i]!}=${set[i + 1]!}`;
-    const at =
-      queryParameter(`?${kept.join('&')}`, set[i]!) === null
-        ? -1
-        : kept.findIndex((pair) => pair.split('=')[0] === set[i]);
-    if (at === -1) kept.push(text);
-    else kept[at] = text;
-  }
-  head.path = (question === -1 ? path : path.slice(0, question)) + (kept.length === 0 ? '' : `?${kept.join('&')}`);
 }
 
 /** Puts the service's headers on the response of an allowed request. */

@@ -18,6 +18,7 @@ describe('csrf', () => {
     { headers: ['origin', 'http://example.com:8080'], stat: 'request_invalid', passes: false },
     { headers: ['origin', 'http://ok.com'], stat: 'request_valid', passes: true },
     { headers: ['origin', 'https://ok.com:81'], stat: 'request_valid', passes: true },
+    { headers: ['origin', 'ftp://ok.com'], stat: 'request_valid', passes: true },
     { headers: ['origin', 'ok.com'], stat: 'request_valid', passes: true },
     { headers: ['referer', 'http://ok.com/a/b?c'], stat: 'request_valid', passes: true },
     { method: 'DELETE', headers: ['referer', 'http://ok.net/a'], stat: 'request_invalid', passes: false },
