@@ -2,6 +2,7 @@ import process from 'node:process';
 import { serve } from '@hono/node-server';
 import { LogRegistry } from '#gateway/base/log.ts';
 import { systemClock } from '#gateway/runtime/clock.ts';
+import { guardProcess } from '#gateway/runtime/process.ts';
 import { createSystemTimers } from '#gateway/runtime/timers.ts';
 import { createCertificateService } from './certificate-service.ts';
 import { parseCommandLine, type RotateCommand, type ServeCommand, UsageError, usage } from './command-line.ts';
@@ -31,6 +32,7 @@ async function runServe(command: ServeCommand): Promise<void> {
     process.stderr.write(`certs: ${command.control}: ${error.message}\n`);
     process.exit(1);
   });
+  guardProcess(logs.get('certs'));
   logs.get('certs').info(`SDS on ${command.listen}, port ${service.port}; authority ${service.authorityPath}`);
   const stop = (): void => {
     service.close();

@@ -1,6 +1,7 @@
 import process from 'node:process';
 import { type LogLevel, LogRegistry, type LogSink } from '#gateway/base/log.ts';
 import { systemClock } from '#gateway/runtime/clock.ts';
+import { guardProcess } from '#gateway/runtime/process.ts';
 import { createSystemRandom } from '#gateway/runtime/random.ts';
 import { createSystemTimers } from '#gateway/runtime/timers.ts';
 import { readSettings, type Settings } from './config/settings.ts';
@@ -50,6 +51,7 @@ try {
     () => stopping,
   );
   if (service === null) process.exit(0);
+  guardProcess(logs.get('ratelimit'));
   stop = () => {
     void service.close().finally(() => process.exit(0));
   };

@@ -6,6 +6,9 @@ import type {
 import { type SecretResource, type SecretResources, secretTypeName } from './secret-resources.ts';
 import type { Verdict } from './sotw-subscription.ts';
 
+/** Names that one client may ask for or say it holds; further ones are ignored. */
+const maxNames = 10_000;
+
 /** One incremental subscription: only what the client wants and does not have yet is sent. It knows no socket. */
 export class DeltaSubscription {
   readonly #resources: SecretResources;
@@ -35,11 +38,13 @@ export class DeltaSubscription {
     if (this.#first) {
       this.#first = false;
       this.#wildcard = request.resourceNamesSubscribe.length === 0;
-      for (const [name, version] of Object.entries(request.initialResourceVersions)) this.#held.set(name, version);
+      for (const [name, version] of Object.entries(request.initialResourceVersions).slice(0, maxNames)) {
+        this.#held.set(name, version);
+      }
     }
     for (const name of request.resourceNamesSubscribe) {
       if (name === '*') this.#wildcard = true;
-      else this.#wanted.add(name);
+      else if (this.#wanted.size < maxNames) this.#wanted.add(name);
       // Subscribing again asks for the resource again, even when the client has it.
       if (request.responseNonce !== '') this.#held.delete(name);
     }

@@ -8,8 +8,11 @@ import {
   type sendUnaryData,
   status,
 } from '@grpc/grpc-js';
+import { pipeAddress } from '#gateway/base/address.ts';
 import type { Logger } from '#gateway/base/log.ts';
+import { printable } from '#gateway/base/printable.ts';
 import { decodeMessage, encodeMessage } from '#gateway/proto/registry.ts';
+import { pathToListenOn, setSocketMode } from '#gateway/runtime/unix-socket.ts';
 import type {
   DeltaDiscoveryRequest,
   DeltaDiscoveryResponse,
@@ -61,12 +64,21 @@ export class SdsServer {
     );
   }
 
-  /** Listens on `host:port` or `unix:PATH` and answers the port (0 for a unix socket). Private keys travel in the clear. */
+  /**
+   * Listens on `host:port` or `unix:PATH` and answers the port (0 for a unix socket). Private keys travel in the clear, so a
+   * unix socket is for its owner only; one that an earlier process left behind gives way.
+   */
   async listen(address: string): Promise<number> {
+    const socket = address.startsWith('unix:') ? pipeAddress(address.replace(/^unix:(?:\/\/)?/, '')) : null;
+    if (socket !== null) pathToListenOn(socket);
     return await new Promise((resolve, reject) => {
       this.#server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => {
-        if (error === null) resolve(address.startsWith('unix:') ? 0 : port);
-        else reject(error);
+        if (error !== null) {
+          reject(error);
+          return;
+        }
+        if (socket !== null) setSocketMode(socket, 0o600);
+        resolve(socket === null ? port : 0);
       });
     });
   }
@@ -85,7 +97,7 @@ export class SdsServer {
     const send = (response: Response | null): void => {
       if (response === null) return;
       call.write(response);
-      this.#log.info(`${kind} ${peer}: sent ${subscription.wanted}, ${subscription.sent}`);
+      this.#log.info(`${kind} ${peer}: sent ${printable(subscription.wanted)}, ${subscription.sent}`);
     };
     const listener: SecretResourcesListener = { onSecretChanged: (name) => send(subscription.onSecretChanged(name)) };
     this.#resources.subscribe(listener);
@@ -94,10 +106,10 @@ export class SdsServer {
       const response = subscription.onRequest(request);
       if (subscription.verdict === 'nack') {
         this.#log.warning(
-          `${kind} ${peer}: NACK ${subscription.wanted}, ${subscription.sent}: ${subscription.nackMessage}`,
+          `${kind} ${peer}: NACK ${printable(subscription.wanted)}, ${subscription.sent}: ${printable(subscription.nackMessage)}`,
         );
       } else if (subscription.verdict === 'ack' && response === null) {
-        this.#log.info(`${kind} ${peer}: ACK ${subscription.wanted}, ${subscription.sent}`);
+        this.#log.info(`${kind} ${peer}: ACK ${printable(subscription.wanted)}, ${subscription.sent}`);
       }
       send(response);
     });

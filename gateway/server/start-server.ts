@@ -1,10 +1,9 @@
 import { createAdminApp } from '#gateway/admin/app.ts';
 import { listenAdmin } from '#gateway/admin/listen.ts';
 import { type Address, ipAddress, pipeAddress } from '#gateway/base/address.ts';
-import type { Logger } from '#gateway/base/log.ts';
 import { formatDiagnostic } from '#gateway/config/diagnostics.ts';
 import { writeTextFile } from '#gateway/runtime/files.ts';
-import { exitProcess, keepProcessAlive, onSignal, onUncaught, writeStderr } from '#gateway/runtime/process.ts';
+import { exitProcess, guardProcess, keepProcessAlive, onSignal, writeStderr } from '#gateway/runtime/process.ts';
 import type { Admin } from '#proto-types/envoy/config/bootstrap/v3/bootstrap_pb.ts';
 import { type BuiltServer, buildServer } from './build-server.ts';
 import { describeAll, loadConfig } from './load-config.ts';
@@ -48,7 +47,7 @@ export function startServer(options: ServerOptions, notes: readonly string[], pr
   log.info(`sluice ${sluiceVersion}, process ${processId}, configuration ${options.configPath}`);
   for (const note of notes) log.info(note);
   for (const found of diagnostics.all) built.context.logs.get('config').warning(formatDiagnostic(found));
-  guardProcess(built, log);
+  guardProcess(log, () => built.serverStats.uncaught.inc());
   const server = new Server(built, () => exitProcess(0));
   onSignal('SIGTERM', () => server.shutdown('SIGTERM'));
   onSignal('SIGINT', () => server.shutdown('SIGINT'));
@@ -58,15 +57,6 @@ export function startServer(options: ServerOptions, notes: readonly string[], pr
   start(server, built, options).catch((error: unknown) => {
     log.critical(`cannot start: ${error instanceof Error ? error.message : String(error)}`);
     built.logFiles.drain(() => exitProcess(1));
-  });
-}
-
-/** Nothing that traffic does may end the process: what nobody caught is logged and counted, and serving goes on. */
-function guardProcess({ serverStats }: BuiltServer, log: Logger): void {
-  onUncaught((error, kind) => {
-    serverStats.uncaught.inc();
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    log.critical(`uncaught ${kind}: ${text}`);
   });
 }
 

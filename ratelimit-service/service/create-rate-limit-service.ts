@@ -181,7 +181,7 @@ async function openRedis(
     maxMs: settings.REDIS_STARTUP_MAX_INTERVAL,
     maxElapsedMs: settings.REDIS_STARTUP_MAX_ELAPSED_TIME,
   };
-  const shownUrl = redis.url.replace(/\/\/[^@/]*@/, '//***@');
+  const shownUrl = redis.url.replace(/^.*@/, '***@');
   if (!(await waitForRedis(client, shownUrl, backoff, { timers, log, stopped }))) {
     client.disconnect();
     return null;

@@ -122,7 +122,13 @@ export class GrpcConnection implements CodecConnection, OutputOwner, ServerCodec
 
   #onData(chunk: Uint8Array): void {
     if (this.#closed) return;
-    if (this.#codec.dispatch(chunk) !== DispatchStatus.Ok) this.#end();
+    try {
+      if (this.#codec.dispatch(chunk) !== DispatchStatus.Ok) this.#end();
+    } catch (error) {
+      // A mistake of ours costs this connection only; the process's guard logs it.
+      this.destroy();
+      throw error;
+    }
   }
 
   #flush(): void {

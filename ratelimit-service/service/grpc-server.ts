@@ -1,6 +1,8 @@
 import net from 'node:net';
+import { pipeAddress } from '#gateway/base/address.ts';
 import type { Random } from '#gateway/runtime/random.ts';
 import type { Timers } from '#gateway/runtime/timers.ts';
+import { pathToListenOn } from '#gateway/runtime/unix-socket.ts';
 import { type ConnectionAge, type ConnectionOwner, GrpcConnection } from './grpc-connection.ts';
 import type { GrpcServices } from './grpc-stream.ts';
 import type { GrpcTls } from './grpc-tls.ts';
@@ -41,8 +43,10 @@ export class GrpcServer implements ConnectionOwner {
   async listen(address: GrpcAddress): Promise<number> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen(address, () => {
+      const target = 'path' in address ? { path: pathToListenOn(pipeAddress(address.path)) } : address;
+      this.#server.listen(target, () => {
         this.#server.off('error', reject);
+        this.#server.on('error', () => {}); // a connection that could not be accepted
         resolve();
       });
     });

@@ -1,5 +1,6 @@
 import { fromJsonString, type JsonValue } from '@bufbuild/protobuf';
 import { Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
 import { messageSchema } from '#gateway/proto/registry.ts';
 import type { RateLimitRequest } from '#proto-types/envoy/service/ratelimit/v3/rls_pb.ts';
 import { unitName } from '../config/limit-unit.ts';
@@ -8,12 +9,16 @@ import { descriptorCode, LimitCode, limitRemaining, secondsUntilReset } from '..
 import type { Health } from './health.ts';
 import type { LimitOutcome, LimitService } from './limit-service.ts';
 
+/** As long as a gRPC request may be, octets. */
+const maxBodyOctets = 4 * 1024 * 1024;
+
 const codeNames = ['UNKNOWN', 'OK', 'OVER_LIMIT'] as const;
 
 /** The HTTP interface: `/json` asks as JSON what gRPC asks as protobuf, `/healthcheck` is for load balancers. */
 export function createJsonApi(limits: LimitService, health: Health): Hono {
   const app = new Hono();
   app.all('/healthcheck', (c) => (health.healthy ? c.text('OK') : c.body(null, 500)));
+  app.use('/json', bodyLimit({ maxSize: maxBodyOctets, onError: (c) => c.text('Request Entity Too Large\n', 413) }));
   app.all('/json', async (c) => {
     const request = readRequest(await c.req.text());
     const outcome = request === null ? null : await ask(limits, request);

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { InitTarget, ServerContext } from '#gateway/api/context.ts';
+import { printable } from '#gateway/base/printable.ts';
 import { Diagnostics, describeProblem } from '#gateway/config/diagnostics.ts';
 import { encodeMessage } from '#gateway/proto/registry.ts';
 import type { Timer } from '#gateway/runtime/timers.ts';
@@ -91,7 +92,7 @@ export class SdsSecret<T> extends ChangingSecret<T> implements InitTarget {
   /** Nothing came, or it could not be read at all. Listeners need not wait any longer. */
   failed(why: string): void {
     this.stats.updateFailure.inc();
-    this.#server.logs.get('secret').warning(`secret '${this.name}' cannot be fetched: ${why}`);
+    this.#server.logs.get('secret').warning(`secret '${this.name}' cannot be fetched: ${printable(why)}`);
   }
 
   /** @see TimerTarget */
