@@ -82,7 +82,7 @@ function clientOptions(target: RedisTarget): ClientOptions {
     maxRetriesPerRequest: 0,
     connectTimeout: target.timeoutMs,
     retryStrategy: (attempt: number) => Math.min(50 * 2 ** Math.min(attempt, 8), 2000),
-    ...credentials(target.auth),
+    ...credentials(target.auth || userInfo(target)),
     ...(tls === null
       ? {}
       : {
@@ -104,10 +104,18 @@ function credentials(auth: string): { username?: string; password?: string } {
   return { username: auth.slice(0, colon), password: auth.slice(colon + 1) };
 }
 
-/** Reads `host:port`; `redis://` in front is allowed. */
+/** `user:password` in front of the (first) host; '' without. */
+function userInfo({ type, socketType, url }: RedisTarget): string {
+  if (type === 'sentinel' || socketType === 'unix') return '';
+  const [first = ''] = url.split(',');
+  return first.slice(0, Math.max(0, first.lastIndexOf('@'))).replace(/^rediss?:\/\//, '');
+}
+
+/** Reads `host:port`; `redis://` and a user in front are allowed. */
 function hostPort(text: string): { host: string; port: number } {
   const plain = text
     .trim()
+    .replace(/^.*@/, '')
     .replace(/^rediss?:\/\//, '')
     .replace(/\/.*$/, '');
   const colon = plain.lastIndexOf(':');
