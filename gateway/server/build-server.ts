@@ -116,6 +116,7 @@ export function buildServer(
     createTransportSocket: (config, found, cluster) =>
       createUpstreamTransport(config, context, scope.scope(`cluster.${cluster.replaceAll(':', '_')}`), found),
     createEds: null,
+    openLog: (path) => logFiles.open(path),
     addInitTarget: (target) => init.add(target),
   });
   const resources = diagnostics.at('static_resources');

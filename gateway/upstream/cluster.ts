@@ -51,7 +51,8 @@ const healthFlagsOfOthers =
   HostHealthFlag.FailedOutlierCheck |
   HostHealthFlag.FailedActiveHealthCheck |
   HostHealthFlag.DegradedActiveHealthCheck |
-  HostHealthFlag.PendingActiveHealthCheck;
+  HostHealthFlag.PendingActiveHealthCheck |
+  HostHealthFlag.ActiveHealthCheckTimeout;
 
 /** A cluster at work: its hosts by priority, its balancer, its pools. */
 export class Cluster implements UpstreamCluster, DiscoveryListener, CheckedCluster {

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import type { LogFile } from '#gateway/api/access-log.ts';
 import { type Address, ipAddress } from '#gateway/base/address.ts';
 import type { Diagnostics } from '#gateway/config/diagnostics.ts';
 import { durationMs } from '#gateway/proto/duration-ms.ts';
@@ -12,7 +13,8 @@ import { DnsDiscovery } from './discovery/dns-discovery.ts';
 import type { DnsSettings } from './discovery/dns-target.ts';
 import { StaticDiscovery } from './discovery/static-discovery.ts';
 import { createHealthChecker } from './health/create-health-checker.ts';
-import { readHealthCheck } from './health/health-check-config.ts';
+import { type HealthCheckConfig, readHealthCheck } from './health/health-check-config.ts';
+import { HealthEventLog, noHealthEvents } from './health/health-events.ts';
 import { readOutlierConfig } from './outlier/outlier-config.ts';
 import { OutlierDetector } from './outlier/outlier-detector.ts';
 import { readBalancing } from './parse/balancing.ts';
@@ -58,6 +60,7 @@ export function createCluster(config: ClusterMessage, services: UpstreamServices
   const checks = config.healthChecks.flatMap(
     (check, i) => readHealthCheck(check, found.at(`health_checks[${i}]`)) ?? [],
   );
+  const eventLogs = openEventLogs(checks, services, found);
   if (config.healthChecks.length > 1) found.error('health_checks', 'Only a single health check is supported');
   if (found.errors.length > errorsBefore) return null;
 
@@ -90,11 +93,35 @@ export function createCluster(config: ClusterMessage, services: UpstreamServices
     type,
     transportFor: transports.chooser(scope),
     trackEndpoints: config.trackClusterStats?.perEndpointStats === true,
-    createHealthChecker: (cluster) =>
-      checks[0] === undefined ? null : createHealthChecker(checks[0], cluster, config.name, pools),
+    createHealthChecker: (cluster) => {
+      const first = checks[0];
+      if (first === undefined) return null;
+      const events =
+        eventLogs.length === 0
+          ? noHealthEvents
+          : new HealthEventLog(eventLogs, first.check.kind.toUpperCase(), config.name, services.clock);
+      return createHealthChecker(first, cluster, config.name, pools, events);
+    },
     createOutlierDetector: (cluster) =>
       outlier === null ? null : new OutlierDetector(outlier, services, cluster, scope),
   });
+}
+
+function openEventLogs(
+  checks: readonly HealthCheckConfig[],
+  services: UpstreamServices,
+  found: Diagnostics,
+): readonly LogFile[] {
+  return checks.flatMap(({ eventLogs }, i) =>
+    eventLogs.flatMap((path) => {
+      try {
+        return services.openLog?.(path) ?? [];
+      } catch (error) {
+        found.error(`health_checks[${i}].event_logger`, `unable to open file '${path}': ${(error as Error).message}`);
+        return [];
+      }
+    }),
+  );
 }
 
 /** The kind of discovery, and its DNS settings where it is a DNS one. */

@@ -24,6 +24,7 @@ export const HostHealthFlag = {
   DegradedEdsHealth: 16,
   PendingActiveHealthCheck: 32,
   EdsStatusDraining: 64,
+  ActiveHealthCheckTimeout: 128,
 } as const;
 
 const flagNames: readonly (readonly [number, string])[] = [
@@ -33,6 +34,7 @@ const flagNames: readonly (readonly [number, string])[] = [
   [HostHealthFlag.DegradedActiveHealthCheck, '/degraded_active_hc'],
   [HostHealthFlag.DegradedEdsHealth, '/degraded_eds_health'],
   [HostHealthFlag.PendingActiveHealthCheck, '/pending_active_hc'],
+  [HostHealthFlag.ActiveHealthCheckTimeout, '/active_hc_timeout'],
   [HostHealthFlag.EdsStatusDraining, '/eds_status_draining'],
 ];
 

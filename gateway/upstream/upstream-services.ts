@@ -1,3 +1,4 @@
+import type { LogFile } from '#gateway/api/access-log.ts';
 import type { InitTarget } from '#gateway/api/context.ts';
 import type { UpstreamTransportSocketFactory } from '#gateway/api/transport-socket.ts';
 import type { LogRegistry } from '#gateway/base/log.ts';
@@ -32,5 +33,7 @@ export interface UpstreamServices {
   ): UpstreamTransportSocketFactory;
   /** Builds the discovery of an EDS cluster, or null where there is none. */
   readonly createEds: ((config: ClusterMessage, found: Diagnostics) => Discovery) | null;
+  /** Opens a file that events of health checks are written to; throws when it cannot be opened. */
+  openLog?(path: string): LogFile;
   addInitTarget(target: InitTarget): void;
 }

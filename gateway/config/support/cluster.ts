@@ -204,8 +204,13 @@ export const cluster: SupportArea = supportArea({
       'unhealthy_interval',
       'unhealthy_edge_interval',
       'healthy_edge_interval',
+      'event_log_path',
+      'event_logger',
+      'always_log_health_check_failures',
+      'always_log_health_check_success',
     ],
   },
+  'envoy.extensions.health_check.event_sinks.file.v3.HealthCheckEventFileSink': { implemented: 'all' },
   'envoy.config.core.v3.HealthCheck.HttpHealthCheck': {
     implemented: [
       'host',

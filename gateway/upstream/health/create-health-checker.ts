@@ -4,6 +4,7 @@ import type { UpstreamHost } from '../host.ts';
 import type { PoolSettings } from '../pool/pool-settings.ts';
 import type { HealthCheckConfig } from './health-check-config.ts';
 import { type CheckedCluster, HealthChecker } from './health-checker.ts';
+import type { HealthEvents } from './health-events.ts';
 import { HttpProbe } from './http-probe.ts';
 import type { Probe, ProbeListener } from './probe.ts';
 import { TcpProbe } from './tcp-probe.ts';
@@ -14,6 +15,7 @@ export function createHealthChecker(
   cluster: CheckedCluster,
   clusterName: string,
   pools: PoolSettings,
+  events: HealthEvents,
 ): HealthChecker {
   const makeProbe = ({ check, timing }: HealthCheckConfig, host: UpstreamHost, listener: ProbeListener): Probe => {
     const connect = (): Connection => openConnection(host, config, pools);
@@ -34,7 +36,7 @@ export function createHealthChecker(
       listener,
     );
   };
-  return new HealthChecker(config, cluster, makeProbe, pools, pools.stats.scope);
+  return new HealthChecker(config, cluster, makeProbe, pools, pools.stats.scope, events);
 }
 
 function openConnection(host: UpstreamHost, { check, timing }: HealthCheckConfig, pools: PoolSettings): Connection {

@@ -1,12 +1,16 @@
 import { Buffer } from 'node:buffer';
 import type { Diagnostics } from '#gateway/config/diagnostics.ts';
 import { durationMs } from '#gateway/proto/duration-ms.ts';
+import { typeNameOf, unpackAny } from '#gateway/proto/registry.ts';
 import type { HeaderValueOption } from '#proto-types/envoy/config/core/v3/base_pb.ts';
 import type {
   HealthCheck,
   HealthCheck_HttpHealthCheck,
   HealthCheck_Payload,
 } from '#proto-types/envoy/config/core/v3/health_check_pb.ts';
+import type { HealthCheckEventFileSink } from '#proto-types/envoy/extensions/health_check/event_sinks/file/v3/file_pb.ts';
+
+const fileSinkType = 'envoy.extensions.health_check.event_sinks.file.v3.HealthCheckEventFileSink';
 
 /** When checks are made and what their results mean. Times in milliseconds. */
 export interface HealthCheckTiming {
@@ -58,6 +62,11 @@ export interface TcpCheck {
 export interface HealthCheckConfig {
   readonly timing: HealthCheckTiming;
   readonly check: HttpCheck | TcpCheck;
+  /** Files that events are written to. */
+  readonly eventLogs: readonly string[];
+  /** `always_log_health_check_success`, `always_log_health_check_failures`: not only changes. */
+  readonly logSuccesses: boolean;
+  readonly logFailures: boolean;
 }
 
 // RequestMethod: METHOD_UNSPECIFIED, GET, HEAD, POST, PUT, DELETE, CONNECT, OPTIONS, TRACE, PATCH
@@ -67,12 +76,17 @@ const defaultNoTrafficMs = 60_000;
 /** Reads one item; null when it cannot be used, which is told to `found`. */
 export function readHealthCheck(message: HealthCheck, found: Diagnostics): HealthCheckConfig | null {
   const checker = message.healthChecker;
-  const timing = readTiming(message);
-  if (checker.case === 'httpHealthCheck') return { timing, check: readHttpCheck(checker.value, found) };
+  const rest = {
+    timing: readTiming(message),
+    eventLogs: readEventLogs(message, found),
+    logSuccesses: message.alwaysLogHealthCheckSuccess,
+    logFailures: message.alwaysLogHealthCheckFailures,
+  };
+  if (checker.case === 'httpHealthCheck') return { ...rest, check: readHttpCheck(checker.value, found) };
   if (checker.case === 'tcpHealthCheck') {
     const { send, receive } = checker.value;
     return {
-      timing,
+      ...rest,
       check: {
         kind: 'tcp',
         send: send === undefined ? null : payloadOctets(send, found.at('tcp_health_check.send')),
@@ -82,6 +96,16 @@ export function readHealthCheck(message: HealthCheck, found: Diagnostics): Healt
   }
   found.error('', 'an http_health_check or a tcp_health_check is needed');
   return null;
+}
+
+function readEventLogs(message: HealthCheck, found: Diagnostics): string[] {
+  const paths = message.eventLogPath === '' ? [] : [message.eventLogPath];
+  for (const [i, { name, typedConfig }] of message.eventLogger.entries()) {
+    if (typedConfig !== undefined && typeNameOf(typedConfig) === fileSinkType) {
+      paths.push(unpackAny<HealthCheckEventFileSink>(typedConfig).eventLogPath);
+    } else found.error(`event_logger[${i}]`, `the event sink ${name} is not supported yet`);
+  }
+  return paths;
 }
 
 function readTiming(message: HealthCheck): HealthCheckTiming {

@@ -4,6 +4,7 @@ import type { Timer, Timers, TimerTarget } from '#gateway/runtime/timers.ts';
 import type { Counter, Gauge, Scope } from '#gateway/stats/stats.ts';
 import { HostHealthFlag, type UpstreamHost } from '../host.ts';
 import type { HealthCheckConfig, HealthCheckTiming } from './health-check-config.ts';
+import { type FailureType, type HealthEvents, noHealthEvents } from './health-events.ts';
 import type { Probe, ProbeListener, ProbeResult } from './probe.ts';
 
 /** What checking needs of the cluster. */
@@ -38,6 +39,8 @@ interface HealthStats {
 /** Active health checks of a cluster's hosts. Hosts count as failed until their first check has succeeded. */
 export class HealthChecker {
   readonly stats: HealthStats;
+  /** @internal */
+  readonly events: HealthEvents;
   readonly #config: HealthCheckConfig;
   readonly #cluster: CheckedCluster;
   readonly #makeProbe: ProbeMaker;
@@ -50,7 +53,9 @@ export class HealthChecker {
     makeProbe: ProbeMaker,
     services: HealthServices,
     clusterScope: Scope,
+    events: HealthEvents = noHealthEvents,
   ) {
+    this.events = events;
     this.#config = config;
     this.#cluster = cluster;
     this.#makeProbe = makeProbe;
@@ -71,7 +76,7 @@ export class HealthChecker {
   /** Begins to check a host, which counts as failed from now on. */
   addHost(host: UpstreamHost): void {
     host.setFlag(HostHealthFlag.FailedActiveHealthCheck, true);
-    const session = new HostCheck(host, this.#config.timing, this, this.#services);
+    const session = new HostCheck(host, this.#config, this, this.#services);
     this.#sessions.set(host, session);
     session.begin(this.#makeProbe(this.#config, host, session));
   }
@@ -121,7 +126,7 @@ export class HealthChecker {
       healthy++;
       if ((host.flags & HostHealthFlag.DegradedActiveHealthCheck) !== 0) degraded++;
     }
-    this.stats.healthy.set(healthy - degraded);
+    this.stats.healthy.set(healthy); // degraded ones too, as in Envoy
     this.stats.degraded.set(degraded);
   }
 }
@@ -131,6 +136,7 @@ class HostCheck implements ProbeListener, TimerTarget {
   readonly host: UpstreamHost;
   checked = false;
   readonly #timing: HealthCheckTiming;
+  readonly #config: HealthCheckConfig;
   readonly #checker: HealthChecker;
   readonly #random: Random;
   readonly #interval: Timer;
@@ -140,9 +146,10 @@ class HostCheck implements ProbeListener, TimerTarget {
   #failures = 0;
   #running = false;
 
-  constructor(host: UpstreamHost, timing: HealthCheckTiming, checker: HealthChecker, services: HealthServices) {
+  constructor(host: UpstreamHost, config: HealthCheckConfig, checker: HealthChecker, services: HealthServices) {
     this.host = host;
-    this.#timing = timing;
+    this.#config = config;
+    this.#timing = config.timing;
     this.#checker = checker;
     this.#random = services.random;
     this.#interval = services.timers.create(this);
@@ -169,7 +176,7 @@ class HostCheck implements ProbeListener, TimerTarget {
     if (timer === this.#timeout) {
       if (!this.#running) return;
       probe.abort();
-      this.onProbeResult('network');
+      this.#conclude('network', 'NETWORK_TIMEOUT', 0);
       return;
     }
     this.#running = true;
@@ -178,41 +185,65 @@ class HostCheck implements ProbeListener, TimerTarget {
     probe.start();
   }
 
-  onProbeResult(result: ProbeResult): void {
-    if (!this.#running) return;
+  onProbeResult(result: ProbeResult, httpStatus = 0): void {
+    if (this.#running) this.#conclude(result, result === 'network' ? 'NETWORK' : 'ACTIVE', httpStatus);
+  }
+
+  #conclude(result: ProbeResult, failure: FailureType, httpStatus: number): void {
     this.#running = false;
     this.#timeout.disable();
     const first = !this.checked;
     this.checked = true;
     const good = result === 'success' || result === 'degraded';
-    const changed = good ? this.#succeeded(first, result === 'degraded') : this.#failed(result);
+    const changed = good
+      ? this.#succeeded(first, result === 'degraded')
+      : this.#failed(result, failure, first, httpStatus);
     this.#schedule(good, changed);
     this.#checker.onChecked(first, changed);
   }
 
   #succeeded(first: boolean, degraded: boolean): boolean {
     const { host } = this;
-    this.#checker.stats.success.inc();
+    const { stats, events } = this.#checker;
+    stats.success.inc();
     this.#failures = 0;
-    let changed = host.setFlag(HostHealthFlag.DegradedActiveHealthCheck, degraded);
-    if ((host.flags & HostHealthFlag.FailedActiveHealthCheck) === 0) return changed;
-    if (first || ++this.#successes >= this.#timing.healthyThreshold) {
+    let changed = false;
+    if ((host.flags & HostHealthFlag.FailedActiveHealthCheck) === 0) {
+      if (this.#config.logSuccesses) events.succeeded(host);
+    } else if (first || ++this.#successes >= this.#timing.healthyThreshold) {
       this.#successes = 0;
-      changed = host.setFlag(HostHealthFlag.FailedActiveHealthCheck, false) || changed;
+      host.setFlag(HostHealthFlag.ActiveHealthCheckTimeout, false);
+      changed = host.setFlag(HostHealthFlag.FailedActiveHealthCheck, false);
+      events.addedHealthy(host, first);
+    }
+    if (host.setFlag(HostHealthFlag.DegradedActiveHealthCheck, degraded)) {
+      events.degraded(host, degraded);
+      changed = true;
     }
     return changed;
   }
 
   // An answer that says no counts at once; silence only when it lasts.
-  #failed(result: ProbeResult): boolean {
-    const { stats } = this.#checker;
+  #failed(result: ProbeResult, failure: FailureType, first: boolean, httpStatus: number): boolean {
+    const { host } = this;
+    const { stats, events } = this.#checker;
     stats.failure.inc();
     if (result === 'network') stats.networkFailure.inc();
     this.#successes = 0;
-    if ((this.host.flags & HostHealthFlag.FailedActiveHealthCheck) !== 0) return false;
-    if (result !== 'active' && ++this.#failures < this.#timing.unhealthyThreshold) return false;
-    this.#failures = 0;
-    return this.host.setFlag(HostHealthFlag.FailedActiveHealthCheck, true);
+    let changed = false;
+    if (
+      (host.flags & HostHealthFlag.FailedActiveHealthCheck) === 0 &&
+      (result === 'active' || ++this.#failures >= this.#timing.unhealthyThreshold)
+    ) {
+      this.#failures = 0;
+      changed = host.setFlag(HostHealthFlag.FailedActiveHealthCheck, true);
+      events.ejected(host, failure, httpStatus);
+    }
+    if ((host.flags & HostHealthFlag.FailedActiveHealthCheck) !== 0) {
+      host.setFlag(HostHealthFlag.ActiveHealthCheckTimeout, failure === 'NETWORK_TIMEOUT');
+    }
+    if (first || this.#config.logFailures) events.failed(host, failure, first, httpStatus);
+    return changed;
   }
 
   #schedule(good: boolean, changed: boolean): void {

@@ -10,7 +10,7 @@ import {
 import { HeaderMap } from '#gateway/protocol/headers/header-map.ts';
 import { RequestHead, type ResponseHead } from '#gateway/protocol/headers/message-head.ts';
 import type { HttpCheck, StatusRange } from './health-check-config.ts';
-import { containsInOrder, type Probe, type ProbeListener } from './probe.ts';
+import { containsInOrder, type Probe, type ProbeListener, type ProbeResult } from './probe.ts';
 
 const maxBodyOctets = 64 * 1024;
 
@@ -133,15 +133,15 @@ export class HttpProbe implements Probe, ConnectionCallbacks, ConnectionSink, Cl
   #judge(): void {
     const { status, headers } = this.#head!;
     const { expected, retriable, receive } = this.#check;
-    if (!inRanges(status, expected)) this.#finish(inRanges(status, retriable) ? 'retriable' : 'active');
-    else if (!containsInOrder(this.#body, receive)) this.#finish('active');
+    if (!inRanges(status, expected)) this.#finish(inRanges(status, retriable) ? 'retriable' : 'active', status);
+    else if (!containsInOrder(this.#body, receive)) this.#finish('active', status);
     else this.#finish(headers.has('x-envoy-degraded') ? 'degraded' : 'success');
   }
 
-  #finish(result: 'success' | 'degraded' | 'active' | 'network' | 'retriable'): void {
+  #finish(result: ProbeResult, httpStatus = 0): void {
     if (!this.#running) return;
     this.#running = false;
-    this.#listener.onProbeResult(result);
+    this.#listener.onProbeResult(result, httpStatus);
   }
 
   #drop(): void {

@@ -3,7 +3,8 @@ export type ProbeResult = 'success' | 'degraded' | 'active' | 'network' | 'retri
 
 /** Told how a check ended, once. */
 export interface ProbeListener {
-  onProbeResult(result: ProbeResult): void;
+  /** `httpStatus`: of the answer that says no, or 0. */
+  onProbeResult(result: ProbeResult, httpStatus?: number): void;
 }
 
 /** Checks one host, again and again. */
