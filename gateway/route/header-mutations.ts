@@ -1,5 +1,6 @@
 import type { Formatter, FormatterContext } from '#gateway/api/access-log.ts';
 import { ConfigError, joinPath } from '#gateway/config/diagnostics.ts';
+import { AppendAction, appendActionOf, headerValueText } from '#gateway/config/header-value.ts';
 import { compileStringMatcher, type StringPredicate } from '#gateway/config/matcher/string-matcher.ts';
 import { compileFormat } from '#gateway/formatter/compile-format.ts';
 import type { HeaderMap } from '#gateway/protocol/headers/header-map.ts';
@@ -7,9 +8,6 @@ import { type RequestHead, ResponseHead } from '#gateway/protocol/headers/messag
 import type { HeaderMutation } from '#proto-types/envoy/config/common/mutation_rules/v3/mutation_rules_pb.ts';
 import type { HeaderValueOption } from '#proto-types/envoy/config/core/v3/base_pb.ts';
 import { addHeader, isHeadField } from './head-fields.ts';
-
-/** HeaderValueOption.append_action, by number. */
-const Action = { AppendOrAdd: 0, AddIfAbsent: 1, OverwriteOrAdd: 2, Overwrite: 3 } as const;
 
 interface Addition {
   readonly name: string;
@@ -45,10 +43,12 @@ export class HeaderMutations {
     }
     const values = additions.map((addition) => additionValue(addition, head, context));
     for (let i = 0; i < additions.length; i++) {
-      if (values[i] !== null && additions[i]!.action >= Action.OverwriteOrAdd) write(head, additions[i]!, values[i]!);
+      if (values[i] !== null && additions[i]!.action >= AppendAction.OverwriteOrAdd)
+        write(head, additions[i]!, values[i]!);
     }
     for (let i = 0; i < additions.length; i++) {
-      if (values[i] !== null && additions[i]!.action < Action.OverwriteOrAdd) write(head, additions[i]!, values[i]!);
+      if (values[i] !== null && additions[i]!.action < AppendAction.OverwriteOrAdd)
+        write(head, additions[i]!, values[i]!);
     }
   }
 
@@ -61,15 +61,15 @@ export class HeaderMutations {
 /** The value to write, or null when this addition has nothing to do. */
 function additionValue(addition: Addition, head: RequestHead | ResponseHead, context: FormatterContext): string | null {
   const { action, name } = addition;
-  if (action === Action.AddIfAbsent && head.get(name) !== null) return null;
-  if (action === Action.Overwrite && head.get(name) === null) return null;
+  if (action === AppendAction.AddIfAbsent && head.get(name) !== null) return null;
+  if (action === AppendAction.Overwrite && head.get(name) === null) return null;
   const value = addition.constant ?? addition.format!.format(context);
   return value === '' && !addition.keepEmpty ? null : value;
 }
 
 function write(head: RequestHead | ResponseHead, addition: Addition, value: string): void {
   const { name } = addition;
-  if (addition.action >= Action.OverwriteOrAdd) head.headers.set(name, value);
+  if (addition.action >= AppendAction.OverwriteOrAdd) head.headers.set(name, value);
   else addHeader(head, name, value);
 }
 
@@ -79,9 +79,7 @@ function compileAddition(option: HeaderValueOption): Addition {
   if (header === undefined || header.key === '') throw new ConfigError('header.key', 'a header needs a name');
   if (isHeadField(header.key.toLowerCase()))
     throw new ConfigError('header.key', ':-prefixed or host headers may not be modified');
-  const text = header.value !== '' ? header.value : latin1(header.rawValue);
-  let action: number = option.appendAction;
-  if (option.append !== undefined) action = option.append ? Action.AppendOrAdd : Action.OverwriteOrAdd;
+  const text = headerValueText(header);
   let format: Formatter | null = null;
   if (text.includes('%')) {
     try {
@@ -95,15 +93,9 @@ function compileAddition(option: HeaderValueOption): Addition {
     name: header.key.toLowerCase(),
     constant: format === null ? text : null,
     format,
-    action,
+    action: appendActionOf(option),
     keepEmpty: option.keepEmptyValue,
   };
-}
-
-function latin1(octets: Uint8Array): string {
-  let text = '';
-  for (const octet of octets) text += String.fromCharCode(octet);
-  return text;
 }
 
 function within<T>(path: string, body: () => T): T {

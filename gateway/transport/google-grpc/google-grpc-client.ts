@@ -9,6 +9,7 @@ import type {
 import type { ServerContext } from '#gateway/api/context.ts';
 import type { Cancellable } from '#gateway/api/upstream.ts';
 import type { Diagnostics } from '#gateway/config/diagnostics.ts';
+import { headerValueText } from '#gateway/config/header-value.ts';
 import { GrpcStatus } from '#gateway/protocol/grpc/status.ts';
 import type { HeaderMap } from '#gateway/protocol/headers/header-map.ts';
 import type { Clock } from '#gateway/runtime/clock.ts';
@@ -40,7 +41,10 @@ export function readGoogleGrpc(
   const { targetUri, channelCredentials } = specifier.value;
   const at = diagnostics.at('google_grpc.channel_credentials');
   const credentials = channelCredentials?.credentialSpecifier;
-  const initialMetadata = config.initialMetadata.flatMap(({ key, value }) => [key.toLowerCase(), value]);
+  const initialMetadata = config.initialMetadata.flatMap((header) => [
+    header.key.toLowerCase(),
+    headerValueText(header),
+  ]);
   if (credentials?.case === 'sslCredentials') {
     const { rootCerts, privateKey, certChain } = credentials.value;
     const ssl = at.at('ssl_credentials');

@@ -1,6 +1,7 @@
 import type { GrpcAsyncClient } from '#gateway/api/async-client.ts';
 import type { ClusterManager } from '#gateway/api/upstream.ts';
 import type { Diagnostics } from '#gateway/config/diagnostics.ts';
+import { headerValueText } from '#gateway/config/header-value.ts';
 import { durationMs } from '#gateway/proto/duration-ms.ts';
 import type { Timers } from '#gateway/runtime/timers.ts';
 import type { GrpcService } from '#proto-types/envoy/config/core/v3/grpc_service_pb.ts';
@@ -30,7 +31,7 @@ export function createGrpcClient(
     {
       clusterName,
       authority: service?.authority || clusterName,
-      metadata: config.initialMetadata.flatMap(({ key, value }) => [key.toLowerCase(), value]),
+      metadata: config.initialMetadata.flatMap((header) => [header.key.toLowerCase(), headerValueText(header)]),
       timeoutMs: durationMs(config.timeout, 0),
       maxMessageOctets: service?.maxReceiveMessageLength ?? defaultMaxMessageOctets,
     },

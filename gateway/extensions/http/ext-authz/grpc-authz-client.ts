@@ -2,6 +2,7 @@ import type { GrpcAsyncClient } from '#gateway/api/async-client.ts';
 import type { ExtensionContext } from '#gateway/api/context.ts';
 import type { JsonValue } from '#gateway/api/stream-info.ts';
 import type { Cancellable } from '#gateway/api/upstream.ts';
+import { appendActionOf, headerValueText } from '#gateway/config/header-value.ts';
 import { durationMs } from '#gateway/proto/duration-ms.ts';
 import { decodeMessage } from '#gateway/proto/registry.ts';
 import type { Random } from '#gateway/runtime/random.ts';
@@ -17,8 +18,6 @@ import { type CheckSettings, encodeCheckRequest } from './check-request.ts';
 
 const method = '/envoy.service.auth.v3.Authorization/Check';
 const defaultTimeoutMs = 200;
-const append = 0;
-const overwriteOrAdd = 2;
 
 /** An authorization service that speaks envoy.service.auth.v3. */
 export class GrpcAuthzClient implements AuthzClient {
@@ -76,9 +75,9 @@ function okVerdict(ok: OkHttpResponse | null): Verdict {
     setParameters: ok.queryParametersToSet.flatMap(({ key, value }) => [key, value]),
     removeParameters: ok.queryParametersToRemove,
     responseHeaders: ok.responseHeadersToAdd.map((option) => {
-      const { header, append: appends } = option;
-      const action = appends === undefined ? (option.appendAction as number) : appends ? append : overwriteOrAdd;
-      return { name: (header?.key ?? '').toLowerCase(), value: headerText(option), action };
+      const { header } = option;
+      const value = header === undefined ? '' : headerValueText(header);
+      return { name: (header?.key ?? '').toLowerCase(), value, action: appendActionOf(option) };
     }),
   });
 }
@@ -88,15 +87,7 @@ function headerPairs(options: readonly HeaderValueOption[], appended: boolean): 
   const pairs: string[] = [];
   for (const option of options) {
     if ((option.append === true) === appended && option.header !== undefined)
-      pairs.push(option.header.key.toLowerCase(), headerText(option));
+      pairs.push(option.header.key.toLowerCase(), headerValueText(option.header));
   }
   return pairs;
-}
-
-function headerText({ header }: HeaderValueOption): string {
-  if (header === undefined) return '';
-  if (header.value !== '') return header.value;
-  let text = '';
-  for (const octet of header.rawValue) text += String.fromCharCode(octet);
-  return text;
 }

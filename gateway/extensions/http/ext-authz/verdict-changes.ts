@@ -1,9 +1,7 @@
+import { AppendAction } from '#gateway/config/header-value.ts';
 import type { RequestHead, ResponseHead } from '#gateway/protocol/headers/message-head.ts';
 import { rewriteQuery } from '#gateway/route/query-rewrite.ts';
 import type { Verdict } from './authz-client.ts';
-
-/** HeaderValueOption.append_action, by number. */
-const Action = { AppendOrAdd: 0, AddIfAbsent: 1, OverwriteOrAdd: 2, Overwrite: 3 } as const;
 
 /** Changes an allowed request as the service asks; true when anything was asked. */
 export function changeRequest(head: RequestHead, verdict: Verdict): boolean {
@@ -34,7 +32,9 @@ function setField(head: RequestHead, name: string, value: string): void {
 export function changeResponse({ headers }: ResponseHead, { responseHeaders }: Verdict): void {
   for (const { name, value, action } of responseHeaders) {
     const known = headers.has(name);
-    if (action === Action.AppendOrAdd || (action === Action.AddIfAbsent && !known)) headers.add(name, value);
-    else if (action === Action.OverwriteOrAdd || (action === Action.Overwrite && known)) headers.set(name, value);
+    if (action === AppendAction.AppendOrAdd || (action === AppendAction.AddIfAbsent && !known))
+      headers.add(name, value);
+    else if (action === AppendAction.OverwriteOrAdd || (action === AppendAction.Overwrite && known))
+      headers.set(name, value);
   }
 }

@@ -1,5 +1,7 @@
 import type { JsonValue } from '#gateway/api/stream-info.ts';
+import { headerValueText } from '#gateway/config/header-value.ts';
 import { decodeMessage } from '#gateway/proto/registry.ts';
+import type { HeaderValue } from '#proto-types/envoy/config/core/v3/base_pb.ts';
 import type { RateLimitResponse } from '#proto-types/envoy/service/ratelimit/v3/rls_pb.ts';
 
 /** What the service says of one descriptor. */
@@ -28,7 +30,6 @@ export interface RateLimitAnswer {
 }
 
 const responseType = 'envoy.service.ratelimit.v3.RateLimitResponse';
-const latin1 = new TextDecoder('latin1');
 
 const text = new TextDecoder();
 
@@ -69,8 +70,8 @@ export function readByRegistry(message: Uint8Array): RateLimitAnswer | null {
   };
 }
 
-function headerPair({ key, value, rawValue }: { key: string; value: string; rawValue: Uint8Array }): [string, string] {
-  return [key.toLowerCase(), value === '' ? latin1.decode(rawValue) : value];
+function headerPair(header: HeaderValue): [string, string] {
+  return [header.key.toLowerCase(), headerValueText(header)];
 }
 
 function readSimple(message: Uint8Array): RateLimitAnswer {
