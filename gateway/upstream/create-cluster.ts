@@ -60,6 +60,10 @@ export function createCluster(config: ClusterMessage, services: UpstreamServices
   const checks = config.healthChecks.flatMap(
     (check, i) => readHealthCheck(check, found.at(`health_checks[${i}]`)) ?? [],
   );
+  if (checks[0]?.check.kind === 'grpc' && http.mode === 'http1') {
+    const problem = `${config.name} cluster must support HTTP/2 for gRPC healthchecking`;
+    found.error('health_checks[0].grpc_health_check', problem);
+  }
   const eventLogs = openEventLogs(checks, services, found);
   if (config.healthChecks.length > 1) found.error('health_checks', 'Only a single health check is supported');
   if (found.errors.length > errorsBefore) return null;

@@ -199,6 +199,7 @@ export const cluster: SupportArea = supportArea({
       'reuse_connection',
       'http_health_check',
       'tcp_health_check',
+      'grpc_health_check',
       'no_traffic_interval',
       'no_traffic_healthy_interval',
       'unhealthy_interval',
@@ -224,6 +225,7 @@ export const cluster: SupportArea = supportArea({
     ],
     values: { codec_client_type: ['HTTP1', 'HTTP2'] },
   },
+  'envoy.config.core.v3.HealthCheck.GrpcHealthCheck': { implemented: 'all' },
   'envoy.config.core.v3.HealthCheck.TcpHealthCheck': { implemented: ['send', 'receive'] },
   'envoy.config.core.v3.HealthCheck.Payload': { implemented: 'all' },
 });

@@ -7,6 +7,7 @@ import { type CheckedCluster, HealthChecker } from './health-checker.ts';
 import type { HealthEvents } from './health-events.ts';
 import { HttpProbe } from './http-probe.ts';
 import type { Probe, ProbeListener } from './probe.ts';
+import { grpcExchange, httpExchange } from './probe-exchange.ts';
 import { TcpProbe } from './tcp-probe.ts';
 
 /** A checker whose probes go through the hosts' own transport sockets. */
@@ -23,8 +24,7 @@ export function createHealthChecker(
     const authority = host.checkHostname || check.host || clusterName;
     const { codecs, http } = pools;
     return new HttpProbe(
-      check,
-      authority,
+      check.kind === 'grpc' ? grpcExchange(check, authority) : httpExchange(check, authority),
       timing.reuseConnection,
       {
         connect,

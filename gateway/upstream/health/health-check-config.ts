@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type { Diagnostics } from '#gateway/config/diagnostics.ts';
+import { headerValueText } from '#gateway/config/header-value.ts';
 import { durationMs } from '#gateway/proto/duration-ms.ts';
 import { typeNameOf, unpackAny } from '#gateway/proto/registry.ts';
 import type { HeaderValueOption } from '#proto-types/envoy/config/core/v3/base_pb.ts';
@@ -51,6 +52,17 @@ export interface HttpCheck {
   readonly receive: readonly string[];
 }
 
+/** A call of the standard gRPC health service. */
+export interface GrpcCheck {
+  readonly kind: 'grpc';
+  readonly serviceName: string;
+  /** `:authority`; '' is the cluster's name. */
+  readonly host: string;
+  readonly http2: true;
+  /** `[name, value, ...]`. */
+  readonly headers: readonly string[];
+}
+
 /** What a TCP check sends and expects; nothing at all: the connection is enough. */
 export interface TcpCheck {
   readonly kind: 'tcp';
@@ -61,7 +73,7 @@ export interface TcpCheck {
 /** One `health_checks` item, resolved. */
 export interface HealthCheckConfig {
   readonly timing: HealthCheckTiming;
-  readonly check: HttpCheck | TcpCheck;
+  readonly check: HttpCheck | TcpCheck | GrpcCheck;
   /** Files that events are written to. */
   readonly eventLogs: readonly string[];
   /** `always_log_health_check_success`, `always_log_health_check_failures`: not only changes. */
@@ -94,7 +106,12 @@ export function readHealthCheck(message: HealthCheck, found: Diagnostics): Healt
       },
     };
   }
-  found.error('', 'an http_health_check or a tcp_health_check is needed');
+  if (checker.case === 'grpcHealthCheck') {
+    const { serviceName, authority, initialMetadata } = checker.value;
+    const headers = initialMetadata.flatMap(headerPair);
+    return { ...rest, check: { kind: 'grpc', serviceName, host: authority, http2: true, headers } };
+  }
+  found.error('', 'an http_health_check, a tcp_health_check or a grpc_health_check is needed');
   return null;
 }
 
@@ -146,8 +163,9 @@ function readHttpCheck(message: HealthCheck_HttpHealthCheck, found: Diagnostics)
   };
 }
 
-function headerPair({ header }: HeaderValueOption): string[] {
-  return header === undefined ? [] : [header.key.toLowerCase(), header.value];
+function headerPair({ header, keepEmptyValue }: HeaderValueOption): string[] {
+  const text = header === undefined ? '' : headerValueText(header);
+  return header === undefined || (text === '' && !keepEmptyValue) ? [] : [header.key.toLowerCase(), text];
 }
 
 function readPayloads(list: readonly HealthCheck_Payload[], found: Diagnostics): string[] {

@@ -4,13 +4,14 @@ import {
   type ClientCodec,
   type ClientCodecCallbacks,
   DispatchStatus,
+  EncodeStatus,
   type RequestEncoder,
   type ResponseDecoder,
 } from '#gateway/protocol/codec.ts';
-import { HeaderMap } from '#gateway/protocol/headers/header-map.ts';
-import { RequestHead, type ResponseHead } from '#gateway/protocol/headers/message-head.ts';
-import type { HttpCheck, StatusRange } from './health-check-config.ts';
-import { containsInOrder, type Probe, type ProbeListener, type ProbeResult } from './probe.ts';
+import type { HeaderMap } from '#gateway/protocol/headers/header-map.ts';
+import type { ResponseHead } from '#gateway/protocol/headers/message-head.ts';
+import type { Probe, ProbeListener, ProbeResult } from './probe.ts';
+import type { ProbeExchange } from './probe-exchange.ts';
 
 const maxBodyOctets = 64 * 1024;
 
@@ -22,8 +23,7 @@ export interface ProbeConnector {
 
 /** Sends a request and judges the answer; keeps the connection for the next check if told so. */
 export class HttpProbe implements Probe, ConnectionCallbacks, ConnectionSink, ClientCodecCallbacks, ResponseDecoder {
-  readonly #check: HttpCheck;
-  readonly #authority: string;
+  readonly #exchange: ProbeExchange;
   readonly #reuse: boolean;
   readonly #connector: ProbeConnector;
   readonly #listener: ProbeListener;
@@ -33,9 +33,8 @@ export class HttpProbe implements Probe, ConnectionCallbacks, ConnectionSink, Cl
   #head: ResponseHead | null = null;
   #body = '';
 
-  constructor(check: HttpCheck, authority: string, reuse: boolean, connector: ProbeConnector, listener: ProbeListener) {
-    this.#check = check;
-    this.#authority = authority;
+  constructor(exchange: ProbeExchange, reuse: boolean, connector: ProbeConnector, listener: ProbeListener) {
+    this.#exchange = exchange;
     this.#reuse = reuse;
     this.#connector = connector;
     this.#listener = listener;
@@ -105,16 +104,16 @@ export class HttpProbe implements Probe, ConnectionCallbacks, ConnectionSink, Cl
 
   decodeHeaders(head: ResponseHead, endStream: boolean): void {
     this.#head = head;
-    if (endStream) this.#judge();
+    if (endStream) this.#judge(null);
   }
 
   decodeData(chunk: Uint8Array, endStream: boolean): void {
     if (this.#body.length < maxBodyOctets) this.#body += Buffer.from(chunk).toString('latin1');
-    if (endStream) this.#judge();
+    if (endStream) this.#judge(null);
   }
 
-  decodeTrailers(): void {
-    this.#judge();
+  decodeTrailers(trailers: HeaderMap): void {
+    this.#judge(trailers);
   }
 
   onResetStream(): void {
@@ -125,17 +124,15 @@ export class HttpProbe implements Probe, ConnectionCallbacks, ConnectionSink, Cl
   onBelowWriteBufferLowWatermark(): void {}
 
   #send(codec: ClientCodec): void {
-    const { method, path, headers } = this.#check;
-    const fields = new HeaderMap(['user-agent', 'Envoy/HC', ...headers]);
-    codec.newStream(this).encodeHeaders(new RequestHead(method, path, this.#authority, 'http', fields), true);
+    const { body } = this.#exchange;
+    const encoder = codec.newStream(this);
+    if (encoder.encodeHeaders(this.#exchange.requestHead(), body === null) !== EncodeStatus.Ok) this.#finish('network');
+    else if (body !== null) encoder.encodeData(body, true);
   }
 
-  #judge(): void {
-    const { status, headers } = this.#head!;
-    const { expected, retriable, receive } = this.#check;
-    if (!inRanges(status, expected)) this.#finish(inRanges(status, retriable) ? 'retriable' : 'active', status);
-    else if (!containsInOrder(this.#body, receive)) this.#finish('active', status);
-    else this.#finish(headers.has('x-envoy-degraded') ? 'degraded' : 'success');
+  #judge(trailers: HeaderMap | null): void {
+    const head = this.#head!;
+    this.#finish(this.#exchange.judge(head, this.#body, trailers), head.status);
   }
 
   #finish(result: ProbeResult, httpStatus = 0): void {
@@ -150,8 +147,4 @@ export class HttpProbe implements Probe, ConnectionCallbacks, ConnectionSink, Cl
     this.#codec = null;
     connection?.close('flush', 'health_check');
   }
-}
-
-function inRanges(status: number, ranges: readonly StatusRange[]): boolean {
-  return ranges.some(({ start, end }) => status >= start && status < end);
 }
