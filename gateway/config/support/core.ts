@@ -10,7 +10,7 @@ export const core: SupportArea = supportArea({
   'envoy.config.core.v3.Pipe': { implemented: ['path', 'mode'] },
   'envoy.config.core.v3.CidrRange': { implemented: 'all' },
   'envoy.config.core.v3.DataSource': {
-    implemented: ['filename', 'inline_bytes', 'inline_string', 'environment_variable', 'watched_directory'],
+    implemented: ['filename', 'inline_bytes', 'inline_string', 'environment_variable'],
   },
   'envoy.config.core.v3.WatchedDirectory': { implemented: ['path'] },
   'envoy.config.core.v3.HeaderValue': { implemented: ['key', 'value', 'raw_value'] },

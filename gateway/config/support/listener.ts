@@ -12,7 +12,6 @@ export const listener: SupportArea = supportArea({
       'filter_chains',
       'default_filter_chain',
       'per_connection_buffer_limit_bytes',
-      'metadata',
       'listener_filters',
       'listener_filters_timeout',
       'continue_on_listener_filters_timeout',
@@ -20,6 +19,7 @@ export const listener: SupportArea = supportArea({
       'tcp_backlog_size',
     ],
     noEffect: {
+      metadata: 'a remark for readers: what shows it (%METADATA(LISTENER)%) is refused',
       enable_reuse_port: 'how workers share a listening socket changes no answer',
       reuse_port: 'how workers share a listening socket changes no answer',
       max_connections_to_accept_per_socket_event: 'how many connections are taken at once changes no answer',
@@ -30,14 +30,8 @@ export const listener: SupportArea = supportArea({
   },
   'envoy.config.listener.v3.AdditionalAddress': { implemented: ['address'] },
   'envoy.config.listener.v3.FilterChain': {
-    implemented: [
-      'filter_chain_match',
-      'filters',
-      'metadata',
-      'transport_socket',
-      'transport_socket_connect_timeout',
-      'name',
-    ],
+    implemented: ['filter_chain_match', 'filters', 'transport_socket', 'transport_socket_connect_timeout', 'name'],
+    noEffect: { metadata: 'a remark for readers: what shows it (%METADATA(LISTENER_FILTER_CHAIN)%) is refused' },
   },
   'envoy.config.listener.v3.FilterChainMatch': {
     implemented: [

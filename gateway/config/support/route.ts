@@ -22,9 +22,9 @@ export const route: SupportArea = supportArea({
       'ignore_path_parameters_in_path_matching',
       'internal_only_headers',
       'typed_per_filter_config',
-      'metadata',
       'request_mirror_policies',
     ],
+    noEffect: { metadata: 'a remark for readers: nothing shows it' },
   },
   'envoy.config.route.v3.VirtualHost': {
     implemented: [
@@ -38,10 +38,10 @@ export const route: SupportArea = supportArea({
       'include_request_attempt_count',
       'include_attempt_count_in_response',
       'retry_policy',
-      'metadata',
       'request_mirror_policies',
     ],
     rewritten: { cors: 'typed_per_filter_config["envoy.filters.http.cors"]' },
+    noEffect: { metadata: 'a remark for readers: what shows it (%METADATA(VIRTUAL_HOST)%) is refused' },
   },
   'envoy.config.route.v3.Route': {
     implemented: [

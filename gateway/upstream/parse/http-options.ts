@@ -186,7 +186,10 @@ function http2Options(
     maxPriorityFramesPerStream: message?.maxInboundPriorityFramesPerStream ?? d.maxPriorityFramesPerStream,
     maxWindowUpdatesPerDataFrameSent:
       message?.maxInboundWindowUpdateFramesPerDataFrameSent ?? d.maxWindowUpdatesPerDataFrameSent,
-    streamErrorOnInvalidMessage: message?.overrideStreamErrorOnInvalidHttpMessage ?? d.streamErrorOnInvalidMessage,
+    streamErrorOnInvalidMessage:
+      message?.overrideStreamErrorOnInvalidHttpMessage ??
+      message?.streamErrorOnInvalidHttpMessaging ??
+      d.streamErrorOnInvalidMessage,
     huffman: message?.enableHuffmanEncoding ?? d.huffman,
     maxHeaderOctets,
     maxHeaderCount,
