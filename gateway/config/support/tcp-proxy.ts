@@ -11,8 +11,12 @@ export const tcpProxy: SupportArea = supportArea({
       'access_log',
       'max_connect_attempts',
       'max_downstream_connection_duration',
+      'hash_policy',
     ],
   },
+  'envoy.type.v3.HashPolicy': { implemented: 'all' },
+  'envoy.type.v3.HashPolicy.SourceIp': { implemented: 'all' },
+  'envoy.type.v3.HashPolicy.FilterState': { implemented: 'all' },
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster': { implemented: ['clusters'] },
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight': {
     implemented: ['name', 'weight'],

@@ -1,8 +1,11 @@
 import type { AccessLogger } from '#gateway/api/access-log.ts';
 import type { ExtensionContext, ServerContext } from '#gateway/api/context.ts';
+import type { StreamInfo } from '#gateway/api/stream-info.ts';
+import { xxhash64 } from '#gateway/base/xxhash64.ts';
 import type { Random } from '#gateway/runtime/random.ts';
 import type { Counter, Gauge, Scope } from '#gateway/stats/stats.ts';
 import type { TcpProxy as TcpProxyMessage } from '#proto-types/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
+import type { HashPolicy } from '#proto-types/envoy/type/v3/hash_policy_pb.ts';
 
 const defaultIdleTimeoutMs = 3_600_000;
 
@@ -54,6 +57,8 @@ export interface TcpProxyConfig {
   readonly maxDurationMs: number;
   readonly maxConnectAttempts: number;
   readonly accessLogs: readonly AccessLogger[];
+  /** `hash_policy`: what balancers that hash go by; null: nothing. */
+  readonly hash: ((streamInfo: StreamInfo) => bigint | null) | null;
 }
 
 /** Compiles a TcpProxy message. Problems go to the context's diagnostics. */
@@ -75,8 +80,24 @@ export function compileTcpProxy(message: TcpProxyMessage, context: ExtensionCont
     idleTimeoutMs: idle === undefined ? defaultIdleTimeoutMs : Number(idle.seconds) * 1000 + idle.nanos / 1e6,
     maxDurationMs: longest === undefined ? 0 : Number(longest.seconds) * 1000 + longest.nanos / 1e6,
     maxConnectAttempts: message.maxConnectAttempts ?? 1,
+    hash: compileHash(message.hashPolicy[0]),
     accessLogs: message.accessLog.map((log, i) => server.accessLogger(log, diagnostics.at(`access_log[${i}]`))),
   };
+}
+
+function compileHash(message: HashPolicy | undefined): TcpProxyConfig['hash'] {
+  const policy = message?.policySpecifier;
+  if (policy?.case === 'sourceIp') {
+    return ({ downstreamRemoteAddress: address }) => (address.kind === 'ip' ? xxhash64(address.host) : null);
+  }
+  if (policy?.case === 'filterState') {
+    const { key } = policy.value;
+    return ({ filterState }) => {
+      const value = filterState?.get(key);
+      return value === undefined ? null : xxhash64(String(value));
+    };
+  }
+  return null;
 }
 
 /** Draws a cluster by weight. Pure given the random source. */

@@ -67,7 +67,8 @@ export class TcpProxy implements NetworkFilter, ConnectionCallbacks, TcpPoolCall
   }
 
   hashKey(): bigint | null {
-    return null;
+    const { hash } = this.#config;
+    return hash === null ? null : hash(this.#callbacks.streamInfo);
   }
 
   shouldSelectAnotherHost(): boolean {
