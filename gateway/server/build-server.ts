@@ -108,6 +108,7 @@ export function buildServer(
     clock,
     timers,
     random,
+    runtime,
     logs,
     stats: scope,
     localZone: node.zone,

@@ -34,7 +34,7 @@ const dnsClusterType = 'envoy.extensions.clusters.dns.v3.DnsCluster';
 export function createCluster(config: ClusterMessage, services: UpstreamServices, found: Diagnostics): Cluster | null {
   const errorsBefore = found.errors.length;
   const http = readHttpOptions(config, services.clock, found);
-  const balancing = readBalancing(config, services.clock, found);
+  const balancing = readBalancing(config, services, found);
   const transports = readTransportSockets(config, services, found);
   const connectTimeoutMs = durationMs(config.connectTimeout, defaultConnectTimeoutMs);
   const { type, dns } = readType(config, found);

@@ -1,5 +1,5 @@
 import type { LogFile } from '#gateway/api/access-log.ts';
-import type { InitTarget } from '#gateway/api/context.ts';
+import type { InitTarget, RuntimeFlags } from '#gateway/api/context.ts';
 import type { UpstreamTransportSocketFactory } from '#gateway/api/transport-socket.ts';
 import type { LogRegistry } from '#gateway/base/log.ts';
 import type { Diagnostics } from '#gateway/config/diagnostics.ts';
@@ -18,6 +18,8 @@ export interface UpstreamServices {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly random: Random;
+  /** Values that runtime has in place of the configuration's. */
+  readonly runtime: Pick<RuntimeFlags, 'number'>;
   readonly logs: LogRegistry;
   /** The root scope. */
   readonly stats: Scope;

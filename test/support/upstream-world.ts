@@ -61,6 +61,7 @@ export function createUpstreamWorld(
     clock: context.clock,
     timers: context.timers,
     random: context.random,
+    runtime: context.runtime,
     logs: context.logs,
     stats: context.stats,
     localZone: '',

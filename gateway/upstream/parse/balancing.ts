@@ -1,8 +1,14 @@
+import type { RuntimeFlags } from '#gateway/api/context.ts';
 import type { Diagnostics } from '#gateway/config/diagnostics.ts';
 import { durationMs } from '#gateway/proto/duration-ms.ts';
 import { typeNameOf, unpackAny } from '#gateway/proto/registry.ts';
 import type { Clock } from '#gateway/runtime/clock.ts';
-import type { Cluster, Cluster_SlowStartConfig } from '#proto-types/envoy/config/cluster/v3/cluster_pb.ts';
+import type {
+  Cluster,
+  Cluster_LeastRequestLbConfig,
+  Cluster_SlowStartConfig,
+} from '#proto-types/envoy/config/cluster/v3/cluster_pb.ts';
+import type { RuntimeDouble } from '#proto-types/envoy/config/core/v3/base_pb.ts';
 import type {
   LocalityLbConfig,
   SlowStartConfig,
@@ -19,7 +25,7 @@ import { leastRequest } from '../balancer/least-request.ts';
 import { defaultPanicPercent } from '../balancer/priority-load.ts';
 import { randomPolicy } from '../balancer/random-policy.ts';
 import { createRoundRobin } from '../balancer/round-robin.ts';
-import { SlowStart } from '../balancer/slow-start.ts';
+import { SlowStart, type SlowStartOptions } from '../balancer/slow-start.ts';
 import { readClusterMaglev, readClusterRing, readMaglev, readRingHash } from './hashing.ts';
 
 /** How a cluster balances. */
@@ -28,12 +34,20 @@ export interface BalancingConfig {
   readonly options: BalancerOptions;
 }
 
+type RuntimeNumbers = Pick<RuntimeFlags, 'number'>;
+
+/** What balancing needs of the process. */
+export interface BalancingServices {
+  readonly clock: Clock;
+  readonly runtime: RuntimeNumbers;
+}
+
 const policyPrefix = 'envoy.extensions.load_balancing_policies.';
 const defaultPolicyBias = 1;
 const defaultMinWeightPercent = 10;
 
 /** Reads `load_balancing_policy`, or `lb_policy` and what belongs to it. */
-export function readBalancing(cluster: Cluster, clock: Clock, found: Diagnostics): BalancingConfig {
+export function readBalancing(cluster: Cluster, services: BalancingServices, found: Diagnostics): BalancingConfig {
   const panicPercent = cluster.commonLbConfig?.healthyPanicThreshold?.value ?? defaultPanicPercent;
   const extension = cluster.loadBalancingPolicy;
   if (extension !== undefined) {
@@ -48,12 +62,12 @@ export function readBalancing(cluster: Cluster, clock: Clock, found: Diagnostics
       switch (message.$typeName) {
         case `${policyPrefix}round_robin.v3.RoundRobin`:
           return {
-            policy: createRoundRobin(readSlowStart(message.slowStartConfig, clock)),
+            policy: createRoundRobin(readSlowStart(message.slowStartConfig, services)),
             options: localityOptions(message.localityLbConfig, panicPercent),
           };
         case `${policyPrefix}least_request.v3.LeastRequest`:
           return {
-            policy: leastRequestPolicy(message, clock),
+            policy: leastRequestPolicy(message, services),
             options: localityOptions(message.localityLbConfig, panicPercent),
           };
         case `${policyPrefix}random.v3.Random`:
@@ -74,26 +88,25 @@ export function readBalancing(cluster: Cluster, clock: Clock, found: Diagnostics
     localityWeighted: locality?.case === 'localityWeightedLbConfig',
     failOnPanic: locality?.case === 'zoneAwareLbConfig' && locality.value.failTrafficOnPanic,
   };
-  return { policy: legacyPolicy(cluster, clock, found), options };
+  return { policy: legacyPolicy(cluster, services, found), options };
 }
 
-function legacyPolicy(cluster: Cluster, clock: Clock, found: Diagnostics): BalancingPolicy | HashingPolicy {
+function legacyPolicy(
+  cluster: Cluster,
+  services: BalancingServices,
+  found: Diagnostics,
+): BalancingPolicy | HashingPolicy {
   switch (cluster.lbPolicy as number) {
     case 0: // ROUND_ROBIN
     case 7: {
       // LOAD_BALANCING_POLICY_CONFIG, whose message was read above
       const config = cluster.lbConfig.case === 'roundRobinLbConfig' ? cluster.lbConfig.value : null;
-      return createRoundRobin(readSlowStart(config?.slowStartConfig, clock));
+      return createRoundRobin(readSlowStart(config?.slowStartConfig, services));
     }
     case 1: {
       // LEAST_REQUEST
       const config = cluster.lbConfig.case === 'leastRequestLbConfig' ? cluster.lbConfig.value : null;
-      return leastRequest({
-        choiceCount: config?.choiceCount ?? 2,
-        activeRequestBias: config?.activeRequestBias?.defaultValue ?? defaultPolicyBias,
-        fullScan: false,
-        slowStart: readSlowStart(config?.slowStartConfig, clock),
-      });
+      return leastRequestPolicy(config, services);
     }
     case 2: // RING_HASH
       return readClusterRing(cluster, found);
@@ -107,21 +120,45 @@ function legacyPolicy(cluster: Cluster, clock: Clock, found: Diagnostics): Balan
   }
 }
 
-function readSlowStart(message: SlowStartConfig | Cluster_SlowStartConfig | undefined, clock: Clock): SlowStart | null {
+function readSlowStart(
+  message: SlowStartConfig | Cluster_SlowStartConfig | undefined,
+  { clock, runtime }: BalancingServices,
+): SlowStart | null {
   const windowMs = durationMs(message?.slowStartWindow, 0);
   if (message === undefined || windowMs === 0) return null;
-  const aggression = message.aggression?.defaultValue ?? 1;
+  const { aggression } = message;
   const minWeightPercent = message.minWeightPercent?.value ?? defaultMinWeightPercent;
-  return new SlowStart({ windowMs, aggression, minWeightPercent }, clock);
+  const options: SlowStartOptions = {
+    windowMs,
+    get aggression(): number {
+      return runtimeDouble(aggression, 1, runtime);
+    },
+    minWeightPercent,
+  };
+  return new SlowStart(options, clock);
 }
 
-function leastRequestPolicy(message: LeastRequest, clock: Clock): BalancingPolicy {
+function leastRequestPolicy(
+  message: LeastRequest | Cluster_LeastRequestLbConfig | null,
+  services: BalancingServices,
+): BalancingPolicy {
+  const ofPolicy = message !== null && 'selectionMethod' in message ? message : null;
+  const bias = message?.activeRequestBias;
   return leastRequest({
-    choiceCount: message.choiceCount ?? 2,
-    activeRequestBias: message.activeRequestBias?.defaultValue ?? defaultPolicyBias,
-    fullScan: (message.selectionMethod as number) === 1 || message.enableFullScan === true,
-    slowStart: readSlowStart(message.slowStartConfig, clock),
+    choiceCount: message?.choiceCount ?? 2,
+    get activeRequestBias(): number {
+      return runtimeDouble(bias, defaultPolicyBias, services.runtime);
+    },
+    fullScan: (ofPolicy?.selectionMethod as number | undefined) === 1 || ofPolicy?.enableFullScan === true,
+    slowStart: readSlowStart(message?.slowStartConfig, services),
   });
+}
+
+/** What a RuntimeDouble says now: runtime may have another value than the configuration. */
+function runtimeDouble(message: RuntimeDouble | undefined, fallback: number, runtime: RuntimeNumbers): number {
+  if (message === undefined) return fallback;
+  const { runtimeKey, defaultValue } = message;
+  return runtimeKey === '' ? defaultValue : runtime.number(runtimeKey, defaultValue);
 }
 
 function localityOptions(config: LocalityLbConfig | undefined, panicPercent: number): BalancerOptions {

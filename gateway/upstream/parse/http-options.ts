@@ -186,10 +186,8 @@ function http2Options(
     maxPriorityFramesPerStream: message?.maxInboundPriorityFramesPerStream ?? d.maxPriorityFramesPerStream,
     maxWindowUpdatesPerDataFrameSent:
       message?.maxInboundWindowUpdateFramesPerDataFrameSent ?? d.maxWindowUpdatesPerDataFrameSent,
-    streamErrorOnInvalidMessage:
-      message?.overrideStreamErrorOnInvalidHttpMessage ??
-      message?.streamErrorOnInvalidHttpMessaging ??
-      d.streamErrorOnInvalidMessage,
+    // The older stream_error_on_invalid_http_messaging asks for what is the default here.
+    streamErrorOnInvalidMessage: message?.overrideStreamErrorOnInvalidHttpMessage ?? d.streamErrorOnInvalidMessage,
     huffman: message?.enableHuffmanEncoding ?? d.huffman,
     maxHeaderOctets,
     maxHeaderCount,
