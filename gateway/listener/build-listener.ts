@@ -2,6 +2,7 @@ import type { ServerContext } from '#gateway/api/context.ts';
 import type { ListenerFilterFactory, NetworkFilterFactory } from '#gateway/api/network-filter.ts';
 import { type Address, ipAddress, pipeAddress } from '#gateway/base/address.ts';
 import type { Diagnostics } from '#gateway/config/diagnostics.ts';
+import { durationMs } from '#gateway/proto/duration-ms.ts';
 import { createMessage, encodeMessage, typeNameOf, unpackAny } from '#gateway/proto/registry.ts';
 import type { Scope } from '#gateway/stats/stats.ts';
 import { createDownstreamTransport } from '#gateway/transport/create-transport.ts';
@@ -23,12 +24,6 @@ const defaultBacklog = 4096;
 /** Bound of a handshake where transport_socket_connect_timeout is not set: what Node's own TLS server grants. */
 const defaultHandshakeTimeoutMs = 120_000;
 const tlsInspectorType = 'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector';
-
-type DurationShape = { readonly seconds: bigint; readonly nanos: number };
-
-function milliseconds(duration: DurationShape | undefined, fallback: number): number {
-  return duration === undefined ? fallback : Number(duration.seconds) * 1000 + duration.nanos / 1e6;
-}
 
 /**
  * Compiles a Listener message. Makes no socket. Problems go to `diagnostics`, whose paths are relative to the message; the
@@ -68,7 +63,7 @@ export function buildListener(
     onlyChain: only,
     defaultChain,
     listenerFilters: buildListenerFilters(message, criteria, server, scope, diagnostics),
-    listenerFiltersTimeoutMs: milliseconds(message.listenerFiltersTimeout, defaultListenerFiltersTimeoutMs),
+    listenerFiltersTimeoutMs: durationMs(message.listenerFiltersTimeout, defaultListenerFiltersTimeoutMs),
     continueOnListenerFiltersTimeout: message.continueOnListenerFiltersTimeout,
     bufferLimitOctets: message.perConnectionBufferLimitBytes ?? defaultBufferLimitOctets,
     accessLogs: message.accessLog.map((log, i) => server.accessLogger(log, diagnostics.at(`access_log[${i}]`))),
@@ -145,7 +140,7 @@ function buildChain(
   return {
     name: message.name,
     tls,
-    connectTimeoutMs: milliseconds(message.transportSocketConnectTimeout, 0) || defaultHandshakeTimeoutMs,
+    connectTimeoutMs: durationMs(message.transportSocketConnectTimeout, 0) || defaultHandshakeTimeoutMs,
     filters,
   };
 }

@@ -2,7 +2,7 @@ import type { RuntimeFlags } from '#gateway/api/context.ts';
 import type { HeaderPredicate } from '#gateway/api/route.ts';
 import type { StreamInfo } from '#gateway/api/stream-info.ts';
 import { ConfigError, joinPath } from '#gateway/config/diagnostics.ts';
-import { type Fraction, readFraction } from '#gateway/config/fraction.ts';
+import { type Fraction, readRuntimeFraction } from '#gateway/config/fraction.ts';
 import { allHeadersMatch, compileHeaderMatchers } from '#gateway/config/matcher/header-matcher.ts';
 import { compileStringMatcher, type StringPredicate } from '#gateway/config/matcher/string-matcher.ts';
 import { compileMetadataMatcher, type MetadataPredicate } from '#gateway/config/matcher/value-matcher.ts';
@@ -32,8 +32,7 @@ export class RouteCondition {
   constructor(match: RouteMatch, runtime: RuntimeFlags) {
     this.#runtime = runtime;
     const { runtimeFraction, tlsContext } = match;
-    this.#fraction =
-      runtimeFraction === undefined ? null : readFraction(runtimeFraction.defaultValue, runtimeFraction.runtimeKey);
+    this.#fraction = readRuntimeFraction(runtimeFraction);
     this.#grpc = match.grpc !== undefined;
     this.#headers = compileHeaderMatchers(match.headers, 'headers');
     this.#query = compileQueryMatchers(match.queryParameters, 'query_parameters');

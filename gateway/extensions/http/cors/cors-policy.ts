@@ -1,7 +1,6 @@
-import { type Fraction, readFraction } from '#gateway/config/fraction.ts';
+import { type Fraction, readFraction, readRuntimeFraction } from '#gateway/config/fraction.ts';
 import { compileStringMatcher, type StringPredicate } from '#gateway/config/matcher/string-matcher.ts';
 import { atPath } from '#gateway/route/compile-context.ts';
-import type { RuntimeFractionalPercent } from '#proto-types/envoy/config/core/v3/base_pb.ts';
 import type { CorsPolicy as CorsPolicyMessage } from '#proto-types/envoy/extensions/filters/http/cors/v3/cors_pb.ts';
 
 /** The CORS policy of one route table, virtual host, route or weighted cluster. Empty texts and nulls say nothing. */
@@ -33,11 +32,7 @@ export function compileCorsPolicy(message: CorsPolicyMessage): CorsPolicy {
     allowCredentials: message.allowCredentials ?? null,
     allowPrivateNetwork: message.allowPrivateNetworkAccess ?? null,
     forwardNotMatchingPreflights: message.forwardNotMatchingPreflights ?? null,
-    enabled: fraction(message.filterEnabled) ?? readFraction(undefined),
-    shadow: fraction(message.shadowEnabled),
+    enabled: readRuntimeFraction(message.filterEnabled) ?? readFraction(undefined),
+    shadow: readRuntimeFraction(message.shadowEnabled),
   };
-}
-
-function fraction(message: RuntimeFractionalPercent | undefined): Fraction | null {
-  return message === undefined ? null : readFraction(message.defaultValue, message.runtimeKey);
 }

@@ -1,5 +1,5 @@
 import type { RuntimeFlags } from '#gateway/api/context.ts';
-import type { Fraction } from '#gateway/config/fraction.ts';
+import { fractionTakes } from '#gateway/config/fraction.ts';
 import type { Random } from '#gateway/runtime/random.ts';
 import type { CorsPolicy } from './cors-policy.ts';
 
@@ -14,13 +14,13 @@ export class EffectiveCorsPolicy {
 
   /** Whether the policy governs this request. The most specific policy alone decides, by its default if need be. */
   enabled(runtime: RuntimeFlags, random: Random): boolean {
-    return drawn(this.#policies.at(-1)!.enabled, runtime, random);
+    return fractionTakes(this.#policies.at(-1)!.enabled, runtime, random);
   }
 
   /** Whether this request is judged and counted though the policy does not govern it. */
   shadowed(runtime: RuntimeFlags, random: Random): boolean {
     const { shadow } = this.#policies.at(-1)!;
-    return shadow !== null && drawn(shadow, runtime, random);
+    return shadow !== null && fractionTakes(shadow, runtime, random);
   }
 
   /** Whether pages of `origin` may use the answer. A matcher that accepts `*` accepts every origin. */
@@ -49,8 +49,4 @@ export class EffectiveCorsPolicy {
     }
     return fallback;
   }
-}
-
-function drawn(share: Fraction, runtime: RuntimeFlags, random: Random): boolean {
-  return runtime.enabled(share.runtimeKey, share.numerator, share.denominator, random.uint32());
 }

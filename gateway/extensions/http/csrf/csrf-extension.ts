@@ -2,9 +2,8 @@ import type { Message } from '@bufbuild/protobuf';
 import type { ExtensionContext } from '#gateway/api/context.ts';
 import type { HttpFilterExtension } from '#gateway/api/extension.ts';
 import type { FilterChainBuilder, HttpFilterFactory } from '#gateway/api/http-filter.ts';
-import { type Fraction, readFraction } from '#gateway/config/fraction.ts';
+import { readRuntimeFraction } from '#gateway/config/fraction.ts';
 import { compileStringMatcher, type StringPredicate } from '#gateway/config/matcher/string-matcher.ts';
-import type { RuntimeFractionalPercent } from '#proto-types/envoy/config/core/v3/base_pb.ts';
 import type { CsrfPolicy as PolicyMessage } from '#proto-types/envoy/extensions/filters/http/csrf/v3/csrf_pb.ts';
 import { type CsrfConfig, CsrfFilter, type CsrfPolicy } from './csrf-filter.ts';
 
@@ -45,12 +44,8 @@ function compilePolicy(message: PolicyMessage, { diagnostics }: ExtensionContext
     if (compiled !== undefined) origins.push(compiled);
   });
   return {
-    enabled: fraction(message.filterEnabled),
-    shadow: fraction(message.shadowEnabled),
+    enabled: readRuntimeFraction(message.filterEnabled),
+    shadow: readRuntimeFraction(message.shadowEnabled),
     additionalOrigins: origins,
   };
-}
-
-function fraction(message: RuntimeFractionalPercent | undefined): Fraction | null {
-  return message === undefined ? null : readFraction(message.defaultValue, message.runtimeKey);
 }

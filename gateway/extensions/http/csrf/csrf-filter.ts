@@ -6,7 +6,7 @@ import {
   FilterTrailersStatus,
   type StreamDecoderFilter,
 } from '#gateway/api/http-filter.ts';
-import type { Fraction } from '#gateway/config/fraction.ts';
+import { type Fraction, fractionTakes } from '#gateway/config/fraction.ts';
 import type { StringPredicate } from '#gateway/config/matcher/string-matcher.ts';
 import type { RequestHead } from '#gateway/protocol/headers/message-head.ts';
 import type { Random } from '#gateway/runtime/random.ts';
@@ -77,7 +77,7 @@ export class CsrfFilter implements StreamDecoderFilter {
 
   #draw(of: Fraction | null): boolean {
     const { runtime, random } = this.#config;
-    return of !== null && runtime.enabled(of.runtimeKey, of.numerator, of.denominator, random.uint32());
+    return of !== null && fractionTakes(of, runtime, random);
   }
 }
 

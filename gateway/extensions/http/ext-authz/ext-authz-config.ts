@@ -1,6 +1,6 @@
 import type { ExtensionContext, RuntimeFlags } from '#gateway/api/context.ts';
 import type { JsonValue } from '#gateway/api/stream-info.ts';
-import { type Fraction, readFraction } from '#gateway/config/fraction.ts';
+import { type Fraction, fractionTakes, readRuntimeFraction } from '#gateway/config/fraction.ts';
 import { compileMetadataMatcher, type MetadataPredicate } from '#gateway/config/matcher/value-matcher.ts';
 import type { Clock } from '#gateway/runtime/clock.ts';
 import type { Random } from '#gateway/runtime/random.ts';
@@ -82,8 +82,7 @@ export class ExtAuthzConfig {
     this.#runtime = server.runtime;
     this.#random = server.random;
     const { filterEnabled, filterEnabledMetadata: metadata, denyAtDisable } = message;
-    this.#enabled =
-      filterEnabled === undefined ? null : readFraction(filterEnabled.defaultValue, filterEnabled.runtimeKey);
+    this.#enabled = readRuntimeFraction(filterEnabled);
     this.#enabledMetadata =
       metadata === undefined
         ? null
@@ -94,8 +93,7 @@ export class ExtAuthzConfig {
   /** Whether requests with this metadata are checked now. */
   enabled(metadata: ReadonlyMap<string, { [key: string]: JsonValue }> | null): boolean {
     const of = this.#enabled;
-    if (of !== null && !this.#runtime.enabled(of.runtimeKey, of.numerator, of.denominator, this.#random.uint32()))
-      return false;
+    if (of !== null && !fractionTakes(of, this.#runtime, this.#random)) return false;
     return this.#enabledMetadata === null || this.#enabledMetadata.matches(metadata);
   }
 

@@ -1,14 +1,14 @@
 import type { ConnectionInfo } from '#gateway/api/connection.ts';
 import type { ExtensionContext, RuntimeFlags } from '#gateway/api/context.ts';
 import type { RateLimitRule } from '#gateway/api/route.ts';
-import { type Fraction, readFraction } from '#gateway/config/fraction.ts';
+import { type Fraction, fractionTakes, readRuntimeFraction } from '#gateway/config/fraction.ts';
 import { durationMs } from '#gateway/proto/duration-ms.ts';
 import { compileHeaderMutations, type HeaderMutations } from '#gateway/route/header-mutations.ts';
 import { compileRateLimitRules } from '#gateway/route/rate-limit-rule.ts';
 import type { Clock } from '#gateway/runtime/clock.ts';
 import type { Random } from '#gateway/runtime/random.ts';
 import type { Counter } from '#gateway/stats/stats.ts';
-import type { HeaderValueOption, RuntimeFractionalPercent } from '#proto-types/envoy/config/core/v3/base_pb.ts';
+import type { HeaderValueOption } from '#proto-types/envoy/config/core/v3/base_pb.ts';
 import type { LocalRateLimit } from '#proto-types/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.ts';
 import type { TokenBucket as BucketMessage } from '#proto-types/envoy/type/v3/token_bucket_pb.ts';
 import { descriptorKey, type LimitedDescriptor, type LimiterSettings, LocalLimiter } from './local-limiter.ts';
@@ -82,8 +82,8 @@ export class LocalRateLimitConfig {
     this.runtime = server.runtime;
     this.#random = server.random;
     this.#clock = server.clock;
-    this.#enabled = fraction(message.filterEnabled);
-    this.#enforced = fraction(message.filterEnforced);
+    this.#enabled = readRuntimeFraction(message.filterEnabled);
+    this.#enforced = readRuntimeFraction(message.filterEnforced);
     this.#settings = limiterSettings(message, context);
     this.#limiter = message.localRateLimitPerDownstreamConnection
       ? null
@@ -110,12 +110,8 @@ export class LocalRateLimitConfig {
   }
 
   #draw(of: Fraction | null): boolean {
-    return of !== null && this.runtime.enabled(of.runtimeKey, of.numerator, of.denominator, this.#random.uint32());
+    return of !== null && fractionTakes(of, this.runtime, this.#random);
   }
-}
-
-function fraction(message: RuntimeFractionalPercent | undefined): Fraction | null {
-  return message === undefined ? null : readFraction(message.defaultValue, message.runtimeKey);
 }
 
 function limiterSettings(message: LocalRateLimit, { diagnostics }: ExtensionContext): LimiterSettings {

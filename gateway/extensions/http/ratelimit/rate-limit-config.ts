@@ -1,14 +1,13 @@
 import type { GrpcAsyncClient } from '#gateway/api/async-client.ts';
 import type { ExtensionContext, RuntimeFlags } from '#gateway/api/context.ts';
 import type { RateLimitRule } from '#gateway/api/route.ts';
-import { type Fraction, readFraction } from '#gateway/config/fraction.ts';
+import { type Fraction, fractionTakes, readRuntimeFraction } from '#gateway/config/fraction.ts';
 import { durationMs } from '#gateway/proto/duration-ms.ts';
 import type { HeaderMutations } from '#gateway/route/header-mutations.ts';
 import { compileHeaderMutations } from '#gateway/route/header-mutations.ts';
 import { compileRateLimitRules } from '#gateway/route/rate-limit-rule.ts';
 import type { Random } from '#gateway/runtime/random.ts';
 import type { Counter, Scope } from '#gateway/stats/stats.ts';
-import type { RuntimeFractionalPercent } from '#proto-types/envoy/config/core/v3/base_pb.ts';
 import type {
   RateLimit,
   RateLimitPerRoute,
@@ -79,9 +78,9 @@ export class RateLimitConfig {
     this.metadataNamespace = message.metadataNamespace || 'envoy.filters.http.ratelimit';
     this.runtime = server.runtime;
     this.#random = server.random;
-    this.#enabled = fraction(message.filterEnabled);
-    this.#enforced = fraction(message.filterEnforced);
-    this.#denyPercent = fraction(message.failureModeDenyPercent);
+    this.#enabled = readRuntimeFraction(message.filterEnabled);
+    this.#enforced = readRuntimeFraction(message.filterEnforced);
+    this.#denyPercent = readRuntimeFraction(message.failureModeDenyPercent);
     this.#statPrefix = message.statPrefix;
   }
 
@@ -115,7 +114,7 @@ export class RateLimitConfig {
   }
 
   #draw(of: Fraction | null): boolean {
-    return of === null || this.runtime.enabled(of.runtimeKey, of.numerator, of.denominator, this.#random.uint32());
+    return of === null || fractionTakes(of, this.runtime, this.#random);
   }
 }
 
@@ -148,10 +147,6 @@ export function createRateLimitRouteConfig(
 // Below 400 Envoy takes 429 instead.
 function statusAbove400(code: number | undefined, fallback: number): number {
   return code === undefined || code < 400 ? fallback : code;
-}
-
-function fraction(message: RuntimeFractionalPercent | undefined): Fraction | null {
-  return message === undefined ? null : readFraction(message.defaultValue, message.runtimeKey);
 }
 
 const noClient: GrpcAsyncClient = {

@@ -1,5 +1,6 @@
 import type { DecoderFilterCallbacks } from '#gateway/api/http-filter.ts';
 import type { MirrorPolicy } from '#gateway/api/route.ts';
+import { fractionTakes } from '#gateway/config/fraction.ts';
 import type { HeaderMap } from '#gateway/protocol/headers/header-map.ts';
 import { RequestHead } from '#gateway/protocol/headers/message-head.ts';
 import { serverNameOf } from './choose-pool.ts';
@@ -24,9 +25,7 @@ export class Shadows implements ShadowWatermarks {
   constructor(router: MirroringRouter, policies: readonly MirrorPolicy[], head: RequestHead, timeoutMs: number) {
     const { runtime, random } = router.config;
     this.#router = router;
-    this.#policies = policies.filter(({ runtimeKey, numerator, denominator }) =>
-      runtime.enabled(runtimeKey, numerator, denominator, random.uint32()),
-    );
+    this.#policies = policies.filter((policy) => fractionTakes(policy, runtime, random));
     this.#head = this.#policies.length === 0 ? head : head.clone();
     this.#timeoutMs = timeoutMs;
   }

@@ -2,6 +2,7 @@ import type { AccessLogger } from '#gateway/api/access-log.ts';
 import type { ExtensionContext, ServerContext } from '#gateway/api/context.ts';
 import type { StreamInfo } from '#gateway/api/stream-info.ts';
 import { xxhash64 } from '#gateway/base/xxhash64.ts';
+import { durationMs } from '#gateway/proto/duration-ms.ts';
 import type { Random } from '#gateway/runtime/random.ts';
 import type { Counter, Gauge, Scope } from '#gateway/stats/stats.ts';
 import type { TcpProxy as TcpProxyMessage } from '#proto-types/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
@@ -70,15 +71,13 @@ export function compileTcpProxy(message: TcpProxyMessage, context: ExtensionCont
   else if (specifier.case === 'weightedClusters') {
     for (const { name, weight } of specifier.value.clusters) clusters.push({ name, weight });
   } else diagnostics.error('cluster_specifier', 'is required: cluster or weighted_clusters');
-  const idle = message.idleTimeout;
-  const longest = message.maxDownstreamConnectionDuration;
   return {
     server,
     stats: new TcpProxyStats(server.stats.scope(`tcp.${message.statPrefix}`)),
     clusters,
     totalWeight: clusters.reduce((sum, choice) => sum + choice.weight, 0),
-    idleTimeoutMs: idle === undefined ? defaultIdleTimeoutMs : Number(idle.seconds) * 1000 + idle.nanos / 1e6,
-    maxDurationMs: longest === undefined ? 0 : Number(longest.seconds) * 1000 + longest.nanos / 1e6,
+    idleTimeoutMs: durationMs(message.idleTimeout, defaultIdleTimeoutMs),
+    maxDurationMs: durationMs(message.maxDownstreamConnectionDuration, 0),
     maxConnectAttempts: message.maxConnectAttempts ?? 1,
     hash: compileHash(message.hashPolicy[0]),
     accessLogs: message.accessLog.map((log, i) => server.accessLogger(log, diagnostics.at(`access_log[${i}]`))),
