@@ -1,7 +1,7 @@
 import { type CelInput, type CelResult, celEnv, isCelError, parse, plan } from '@bufbuild/cel';
 import type { Message } from '@bufbuild/protobuf';
 import { ConfigError } from '#gateway/config/diagnostics.ts';
-import { compileRegex } from '#gateway/config/matcher/regex.ts';
+import { compileRegex, type Regex } from '#gateway/config/matcher/regex.ts';
 import { decodeMessage, encodeMessage } from '#gateway/proto/registry.ts';
 import type { CheckedExpr } from '#proto-types/cel/expr/checked_pb.ts';
 import type { Expr, ParsedExpr } from '#proto-types/cel/expr/syntax_pb.ts';
@@ -12,18 +12,28 @@ import type { MatchPredicate } from './match-context.ts';
 type AnyExpr = Expr | ParsedExpr | CheckedExpr;
 type Bindings = { readonly [name: string]: CelInput };
 
+/** Compiled patterns of `matches`, which asks anew at each evaluation. Bounded: a pattern can be made of a request. */
+const patterns = new Map<string, Regex>();
+const maxPatterns = 256;
+
 // `matches` looks for the pattern anywhere in the text; the shared engine judges whole texts.
 const environment = celEnv({
   re2: {
     compile(pattern: string) {
-      const regex = compileRegex(`(?s:.*)(?:${pattern})(?s:.*)`);
-      return { test: (text: string) => regex.matchesAll(text) };
+      let regex = patterns.get(pattern);
+      if (regex === undefined) {
+        regex = compileRegex(`(?s:.*)(?:${pattern})(?s:.*)`);
+        if (patterns.size >= maxPatterns) patterns.clear();
+        patterns.set(pattern, regex);
+      }
+      const compiled = regex;
+      return { test: (text: string) => compiled.matchesAll(text) };
     },
   },
 });
 
 /** Compiles a parsed CEL expression that judges a stream: an error or anything but `true` is no match. */
-export function compileCel(expr: AnyExpr): MatchPredicate {
+function compileCel(expr: AnyExpr): MatchPredicate {
   let evaluate: (bindings: Bindings) => CelResult;
   try {
     evaluate = plan(environment, expr as Parameters<typeof plan>[1]) as (bindings: Bindings) => CelResult;
@@ -39,7 +49,7 @@ export function compileCel(expr: AnyExpr): MatchPredicate {
 }
 
 /** Compiles CEL source text. Throws ConfigError with an empty path. */
-export function compileCelText(text: string): MatchPredicate {
+function compileCelText(text: string): MatchPredicate {
   try {
     return compileCel(parse(text) as unknown as ParsedExpr);
   } catch (error) {
