@@ -1,29 +1,20 @@
-import {
-  type DecoderFilterCallbacks,
-  FilterDataStatus,
-  FilterHeadersStatus,
-  FilterTrailersStatus,
-  type StreamDecoderFilter,
-} from '#gateway/api/http-filter.ts';
+import { FilterHeadersStatus } from '#gateway/api/http-filter.ts';
+import { RequestHeadFilter } from '#gateway/http/request-head-filter.ts';
 import type { RequestHead } from '#gateway/protocol/headers/message-head.ts';
 import type { ApiKeyAuthConfig, ApiKeyAuthRoute } from './api-key-auth-config.ts';
 
 /** Finds the client of a request by its API key. Envoy's api_key_auth filter. */
-export class ApiKeyAuthFilter implements StreamDecoderFilter {
+export class ApiKeyAuthFilter extends RequestHeadFilter {
   readonly #config: ApiKeyAuthConfig;
-  #callbacks!: DecoderFilterCallbacks;
 
   constructor(config: ApiKeyAuthConfig) {
+    super();
     this.#config = config;
   }
 
-  setDecoderFilterCallbacks(callbacks: DecoderFilterCallbacks): void {
-    this.#callbacks = callbacks;
-  }
-
-  decodeHeaders(head: RequestHead): FilterHeadersStatus {
+  override decodeHeaders(head: RequestHead): FilterHeadersStatus {
     const { keys, stats } = this.#config;
-    const route = this.#callbacks.routeConfig() as ApiKeyAuthRoute | null;
+    const route = this.callbacks.routeConfig() as ApiKeyAuthRoute | null;
     const sources = route?.keys.sources ?? keys.sources;
     const credentials = route?.keys.credentials ?? keys.credentials;
     if (sources === null || credentials === null) {
@@ -55,18 +46,8 @@ export class ApiKeyAuthFilter implements StreamDecoderFilter {
     return FilterHeadersStatus.Continue;
   }
 
-  decodeData(): FilterDataStatus {
-    return FilterDataStatus.Continue;
-  }
-
-  decodeTrailers(): FilterTrailersStatus {
-    return FilterTrailersStatus.Continue;
-  }
-
-  onDestroy(): void {}
-
   #answer(status: number, body: string, details: string): FilterHeadersStatus {
-    this.#callbacks.sendLocalReply(status, body, details);
+    this.callbacks.sendLocalReply(status, body, details);
     return FilterHeadersStatus.StopIteration;
   }
 }

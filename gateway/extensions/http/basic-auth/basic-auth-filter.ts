@@ -1,12 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { createHash, timingSafeEqual } from 'node:crypto';
-import {
-  type DecoderFilterCallbacks,
-  FilterDataStatus,
-  FilterHeadersStatus,
-  FilterTrailersStatus,
-  type StreamDecoderFilter,
-} from '#gateway/api/http-filter.ts';
+import { FilterHeadersStatus } from '#gateway/api/http-filter.ts';
+import { RequestHeadFilter } from '#gateway/http/request-head-filter.ts';
 import type { RequestHead } from '#gateway/protocol/headers/message-head.ts';
 import type { Counter } from '#gateway/stats/stats.ts';
 import type { UserList } from './user-file.ts';
@@ -38,21 +33,17 @@ export interface BasicAuthRoute {
 }
 
 /** Checks user name and password of a request (RFC 7617). Envoy's basic_auth filter. */
-export class BasicAuthFilter implements StreamDecoderFilter {
+export class BasicAuthFilter extends RequestHeadFilter {
   readonly #config: BasicAuthConfig;
-  #callbacks!: DecoderFilterCallbacks;
 
   constructor(config: BasicAuthConfig) {
+    super();
     this.#config = config;
   }
 
-  setDecoderFilterCallbacks(callbacks: DecoderFilterCallbacks): void {
-    this.#callbacks = callbacks;
-  }
-
-  decodeHeaders(head: RequestHead): FilterHeadersStatus {
+  override decodeHeaders(head: RequestHead): FilterHeadersStatus {
     const config = this.#config;
-    const route = this.#callbacks.routeConfig() as BasicAuthRoute | null;
+    const route = this.callbacks.routeConfig() as BasicAuthRoute | null;
     const value = head.headers.get(config.header);
     if (value === null || value === '') {
       if (config.allowMissing) return FilterHeadersStatus.Continue;
@@ -69,27 +60,17 @@ export class BasicAuthFilter implements StreamDecoderFilter {
     if (!passwordFits(users.get(Buffer.from(name, 'latin1').toString('utf8')), pair.slice(colon + 1)))
       return this.#deny(head, 'Invalid username/password combination.', 'invalid_credential_for_basic_auth');
     if (config.forwardUsernameHeader !== '') head.headers.set(config.forwardUsernameHeader, name);
-    if (config.emitMetadata) this.#callbacks.streamInfo.setDynamicMetadata(metadataNamespace, { username: name });
+    if (config.emitMetadata) this.callbacks.streamInfo.setDynamicMetadata(metadataNamespace, { username: name });
     config.allowed.inc();
     return FilterHeadersStatus.Continue;
   }
 
-  decodeData(): FilterDataStatus {
-    return FilterDataStatus.Continue;
-  }
-
-  decodeTrailers(): FilterTrailersStatus {
-    return FilterTrailersStatus.Continue;
-  }
-
-  onDestroy(): void {}
-
   #deny(head: RequestHead, why: string, details: string): FilterHeadersStatus {
-    const route = this.#callbacks.routeConfig() as BasicAuthRoute | null;
+    const route = this.callbacks.routeConfig() as BasicAuthRoute | null;
     const realm =
       route?.realm || this.#config.realm || `${head.scheme}://${head.authority}${head.path.slice(0, maxRealmPath)}`;
     this.#config.denied.inc();
-    this.#callbacks.sendLocalReply(401, `User authentication failed. ${why}`, details, {
+    this.callbacks.sendLocalReply(401, `User authentication failed. ${why}`, details, {
       modifyHeaders: (response) => response.headers.set('www-authenticate', `Basic realm="${realm}"`),
     });
     return FilterHeadersStatus.StopIteration;

@@ -1,13 +1,8 @@
 import type { RuntimeFlags } from '#gateway/api/context.ts';
-import {
-  type DecoderFilterCallbacks,
-  FilterDataStatus,
-  FilterHeadersStatus,
-  FilterTrailersStatus,
-  type StreamDecoderFilter,
-} from '#gateway/api/http-filter.ts';
+import { FilterHeadersStatus } from '#gateway/api/http-filter.ts';
 import { type Fraction, fractionTakes } from '#gateway/config/fraction.ts';
 import type { StringPredicate } from '#gateway/config/matcher/string-matcher.ts';
+import { RequestHeadFilter } from '#gateway/http/request-head-filter.ts';
 import type { RequestHead } from '#gateway/protocol/headers/message-head.ts';
 import type { Random } from '#gateway/runtime/random.ts';
 import type { Counter } from '#gateway/stats/stats.ts';
@@ -33,21 +28,17 @@ export interface CsrfConfig {
 }
 
 /** Refuses changes that another site's page asks for, by Origin or Referer. Envoy's csrf filter. */
-export class CsrfFilter implements StreamDecoderFilter {
+export class CsrfFilter extends RequestHeadFilter {
   readonly #config: CsrfConfig;
-  #callbacks!: DecoderFilterCallbacks;
 
   constructor(config: CsrfConfig) {
+    super();
     this.#config = config;
   }
 
-  setDecoderFilterCallbacks(callbacks: DecoderFilterCallbacks): void {
-    this.#callbacks = callbacks;
-  }
-
-  decodeHeaders(head: RequestHead): FilterHeadersStatus {
+  override decodeHeaders(head: RequestHead): FilterHeadersStatus {
     const config = this.#config;
-    const policy = (this.#callbacks.routeConfig() as CsrfPolicy | null) ?? config.policy;
+    const policy = (this.callbacks.routeConfig() as CsrfPolicy | null) ?? config.policy;
     const enforced = this.#draw(policy.enabled);
     if (!enforced && !this.#draw(policy.shadow)) return FilterHeadersStatus.Continue;
     if (!changing.includes(head.method)) return FilterHeadersStatus.Continue;
@@ -61,19 +52,9 @@ export class CsrfFilter implements StreamDecoderFilter {
       config.invalid.inc();
     }
     if (!enforced) return FilterHeadersStatus.Continue;
-    this.#callbacks.sendLocalReply(403, 'Invalid origin', 'csrf_origin_mismatch');
+    this.callbacks.sendLocalReply(403, 'Invalid origin', 'csrf_origin_mismatch');
     return FilterHeadersStatus.StopIteration;
   }
-
-  decodeData(): FilterDataStatus {
-    return FilterDataStatus.Continue;
-  }
-
-  decodeTrailers(): FilterTrailersStatus {
-    return FilterTrailersStatus.Continue;
-  }
-
-  onDestroy(): void {}
 
   #draw(of: Fraction | null): boolean {
     const { runtime, random } = this.#config;
