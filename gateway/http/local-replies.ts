@@ -6,6 +6,7 @@ import type { Diagnostics } from '#gateway/config/diagnostics.ts';
 import { httpToGrpcStatus } from '#gateway/formatter/grpc-status.ts';
 import { HeaderMap } from '#gateway/protocol/headers/header-map.ts';
 import { type RequestHead, ResponseHead } from '#gateway/protocol/headers/message-head.ts';
+import { percentEncodeOctet } from '#gateway/protocol/headers/percent-encoding.ts';
 import { HeadFormatContext } from '#gateway/route/format-context.ts';
 import { compileHeaderMutations, type HeaderMutations } from '#gateway/route/header-mutations.ts';
 import { type BodyFormat, compileBodyFormat } from '#gateway/route/substitution-format.ts';
@@ -112,12 +113,12 @@ function renderGrpc(head: ResponseHead, body: Uint8Array, contentType: string, r
   return { head, body: null };
 }
 
-/** gRPC's percent-encoding of a status message. */
+/** gRPC's percent-encoding of a status message, as Envoy writes it: `~` is encoded too. */
 function percentEncode(octets: Uint8Array): string {
   let text = '';
   for (const octet of octets) {
     if (octet >= 0x20 && octet < 0x7e && octet !== 0x25) text += String.fromCharCode(octet);
-    else text += `%${octet.toString(16).toUpperCase().padStart(2, '0')}`;
+    else text += percentEncodeOctet(octet);
   }
   return text;
 }

@@ -1,3 +1,5 @@
+import { percentEncodeOctet } from '../headers/percent-encoding.ts';
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
@@ -9,10 +11,13 @@ export function encodeGrpcMessage(message: string): string {
   let plain = true;
   for (let i = 0; i < message.length && plain; i++) plain = isPlain(message.charCodeAt(i));
   if (plain) return message;
+  return encodeGrpcMessageOctets(encoder.encode(message));
+}
+
+/** The same of octets, whatever their encoding. */
+export function encodeGrpcMessageOctets(octets: Uint8Array): string {
   let encoded = '';
-  for (const octet of encoder.encode(message)) {
-    encoded += isPlain(octet) ? String.fromCharCode(octet) : `%${octet.toString(16).toUpperCase().padStart(2, '0')}`;
-  }
+  for (const octet of octets) encoded += isPlain(octet) ? String.fromCharCode(octet) : percentEncodeOctet(octet);
   return encoded;
 }
 

@@ -1,5 +1,6 @@
 import { ConfigError } from '#gateway/config/diagnostics.ts';
 import type { RequestHead } from '#gateway/protocol/headers/message-head.ts';
+import { percentDecode } from '#gateway/protocol/headers/percent-encoding.ts';
 import { cookieValue } from '#gateway/route/cookies.ts';
 import { queryParameter } from '#gateway/route/query-parameters.ts';
 import { rewriteQuery } from '#gateway/route/query-rewrite.ts';
@@ -39,7 +40,7 @@ function querySource(name: string): KeySource {
   return {
     read({ path }) {
       const value = queryParameter(path, name);
-      return value === null ? null : percentDecoded(value);
+      return value === null ? null : percentDecode(value);
     },
     hide(head) {
       if (head.path.includes('?')) head.path = rewriteQuery(head.path, [], [name]);
@@ -61,8 +62,4 @@ function cookieSource(name: string): KeySource {
       if (kept.length > 0) headers.add('cookie', kept.join('; '));
     },
   };
-}
-
-function percentDecoded(text: string): string {
-  return text.replace(/%[0-9A-Fa-f]{2}/g, (code) => String.fromCharCode(Number.parseInt(code.slice(1), 16)));
 }

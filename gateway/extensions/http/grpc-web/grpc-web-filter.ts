@@ -11,6 +11,7 @@ import {
 import { httpToGrpcStatus } from '#gateway/formatter/grpc-status.ts';
 import { type GrpcMethodStats, grpcMethodName, grpcMethodStats } from '#gateway/http/grpc-call-stats.ts';
 import { isGrpcContentType } from '#gateway/protocol/grpc/content-type.ts';
+import { encodeGrpcMessageOctets } from '#gateway/protocol/grpc/status-message.ts';
 import type { HeaderMap } from '#gateway/protocol/headers/header-map.ts';
 import type { RequestHead, ResponseHead } from '#gateway/protocol/headers/message-head.ts';
 import { Base64Stream } from './base64-stream.ts';
@@ -142,7 +143,7 @@ export class GrpcWebFilter implements StreamDecoderFilter, StreamEncoderFilter {
 
   #endPlain(endStream: boolean): void {
     const body = Buffer.concat(this.#plainBody).subarray(0, maxMessageOctets);
-    tellStatus(this.#plainHead!, percentEncoded(body));
+    tellStatus(this.#plainHead!, encodeGrpcMessageOctets(body));
     this.#plainBody = [];
     this.#encoder.injectEncodedData(nothing, endStream);
   }
@@ -163,13 +164,4 @@ function tellStatus({ status, headers }: ResponseHead, message: string): void {
 
 function base64(octets: Uint8Array): Uint8Array {
   return Buffer.from(Buffer.from(octets.buffer, octets.byteOffset, octets.length).toString('base64'), 'latin1');
-}
-
-function percentEncoded(octets: Uint8Array): string {
-  let text = '';
-  for (const octet of octets) {
-    const plain = octet >= 0x20 && octet <= 0x7e && octet !== 0x25;
-    text += plain ? String.fromCharCode(octet) : `%${octet.toString(16).toUpperCase().padStart(2, '0')}`;
-  }
-  return text;
 }

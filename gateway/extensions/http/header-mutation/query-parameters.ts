@@ -1,3 +1,5 @@
+import { percentDecode, percentEncodeOctet } from '#gateway/protocol/headers/percent-encoding.ts';
+
 /**
  * The query parameters of a path, percent-decoded, to be changed and written back.
  *
@@ -49,7 +51,7 @@ export class QueryParameters {
     let separator = '?';
     for (const name of [...this.#values.keys()].sort()) {
       for (const value of this.#values.get(name)!) {
-        text += `${separator}${name}=${value}`.replace(unsendable, percentEncode);
+        text += `${separator}${name}=${value}`.replace(unsendable, (c) => percentEncodeOctet(c.charCodeAt(0)));
         separator = '&';
       }
     }
@@ -59,13 +61,3 @@ export class QueryParameters {
 
 /** What may not stand in a request target, whatever it means. */
 const unsendable = /[^!-~]/g;
-
-function percentEncode(octet: string): string {
-  return `%${octet.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
-}
-
-/** Replaces `%41` by the octet it stands for; what is no such escape stays, and so does `+`. */
-function percentDecode(text: string): string {
-  if (!text.includes('%')) return text;
-  return text.replace(/%([0-9a-fA-F]{2})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)));
-}
