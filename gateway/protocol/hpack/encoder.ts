@@ -3,7 +3,7 @@ import { entryOverheadOctets } from './decoder-table.ts';
 import { FieldPolicy, NameState } from './encoder-policy.ts';
 import { huffmanEncode, huffmanLength } from './huffman-encoder.ts';
 import { staticEntries } from './static-table.ts';
-import { writeLatin1 } from './write-latin1.ts';
+import { sendableText, writeLatin1 } from './write-latin1.ts';
 
 /** Room that a field can need in a block: its text and its integers. */
 export const fieldOverheadOctets = 16;
@@ -151,10 +151,11 @@ export class HpackEncoder {
   #string(text: string, tryHuffman: boolean): void {
     const length = text.length;
     if (tryHuffman && this.#huffman) {
-      const shorter = huffmanLength(text);
+      const sent = sendableText(text);
+      const shorter = huffmanLength(sent);
       if (shorter < length) {
         this.#integer(shorter, 0x7f, 0x80);
-        this.#at = huffmanEncode(text, this.#buf, this.#at);
+        this.#at = huffmanEncode(sent, this.#buf, this.#at);
         return;
       }
     }

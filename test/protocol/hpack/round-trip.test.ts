@@ -122,6 +122,16 @@ test('HPACK encoder: line breaks and characters beyond latin-1 do not get onto t
   assert.deepEqual(decode(new HpackDecoder(4096), block), ['x-a', 'b  c: d', 'x-b', `${'e'.repeat(40)} ?`]);
 });
 
+test('HPACK encoder: nor do they in Huffman code', () => {
+  const block = encode(new HpackEncoder(4096, true), [
+    'x-a',
+    `${'a'.repeat(40)}\r\nc\0`,
+    'x-b',
+    `${'e'.repeat(40)}\u010a`,
+  ]);
+  assert.deepEqual(decode(new HpackDecoder(4096), block), ['x-a', `${'a'.repeat(40)}  c`, 'x-b', `${'e'.repeat(40)}?`]);
+});
+
 test('HPACK encoder: a limit of zero stops indexing and is announced once', () => {
   const encoder = new HpackEncoder(4096, true);
   const decoder = new HpackDecoder(4096);
