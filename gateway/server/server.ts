@@ -40,6 +40,7 @@ export class Server implements Lifecycle, TimerTarget {
   readonly #stopped: () => void;
   #admin: AdminListener | null = null;
   #stopping = false;
+  #quitting = false;
   #drainDeadlineMs = 0;
   #exitAfterDrain = true;
 
@@ -115,6 +116,8 @@ export class Server implements Lifecycle, TimerTarget {
 
   /** Ends at once, but for the moment that the answer to POST /quitquitquit needs to go out; also for a second signal. */
   quit(): void {
+    if (this.#quitting) return; // signals that keep coming do not put the end off
+    this.#quitting = true;
     this.#stopping = true;
     this.#log.warning('shutting down');
     this.#built.listeners.stopAccepting();

@@ -23,9 +23,12 @@ function launch(args: readonly string[], env: Record<string, string>, kill?: Nod
   const [node] = projectCommand('node', 'bin/sluice.mjs');
   const child = spawn(node!, [join(root, 'bin', 'sluice.mjs'), ...args], { env: { ...process.env, ...env } });
   let output = '';
+  let killed = false;
   const gather = (chunk: Buffer): void => {
     output += chunk.toString();
-    if (kill !== undefined && output.includes('starting main dispatch loop')) process.kill(child.pid!, kill);
+    if (kill === undefined || killed || !output.includes('starting main dispatch loop')) return;
+    killed = true;
+    process.kill(child.pid!, kill);
   };
   child.stdout.on('data', gather);
   child.stderr.on('data', gather);
