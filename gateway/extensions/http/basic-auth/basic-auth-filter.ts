@@ -71,14 +71,16 @@ export class BasicAuthFilter extends RequestHeadFilter {
       route?.realm || this.#config.realm || `${head.scheme}://${head.authority}${head.path.slice(0, maxRealmPath)}`;
     this.#config.denied.inc();
     this.callbacks.sendLocalReply(401, `User authentication failed. ${why}`, details, {
-      modifyHeaders: (response) => response.headers.set('www-authenticate', `Basic realm="${realm}"`),
+      modifyHeaders: (response) =>
+        response.headers.set('www-authenticate', `Basic realm="${realm.replace(/["\\]/g, '\\$&')}"`),
     });
     return FilterHeadersStatus.StopIteration;
   }
 }
 
 function passwordFits(hash: string | undefined, password: string): boolean {
-  if (hash === undefined) return false;
   const given = createHash('sha1').update(Buffer.from(password, 'latin1')).digest('base64');
-  return given.length === hash.length && timingSafeEqual(Buffer.from(given), Buffer.from(hash));
+  // An unknown name takes as long as a wrong password, so that nobody finds out names by the clock.
+  const known = hash ?? ''.padEnd(given.length);
+  return given.length === known.length && timingSafeEqual(Buffer.from(given), Buffer.from(known));
 }
