@@ -9,7 +9,7 @@ export interface OutputOwner {
 }
 
 /** From here on output is worth a write of its own, octets. */
-export const largeOutputOctets: number = 64 * 1024;
+const largeOutputOctets: number = 64 * 1024;
 
 /** Chunks of at least this many octets are passed on as they are; smaller ones are copied into the slab. */
 export const passThroughOctets = 4096;

@@ -4,7 +4,7 @@ import type { ServerOptions } from '#gateway/server/options.ts';
 import type { ParsedFlags } from './parse-flags.ts';
 
 /** Reads a level as Envoy does: `warn` is `warning`. Null when it is none. */
-export function readLogLevel(text: string): LogLevel | null {
+function readLogLevel(text: string): LogLevel | null {
   const level = text === 'warn' ? 'warning' : text;
   return (logLevels as readonly string[]).includes(level) ? (level as LogLevel) : null;
 }

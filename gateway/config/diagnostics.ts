@@ -163,6 +163,3 @@ export class Diagnostics {
     });
   }
 }
-
-/** The part of {@link Diagnostics} that a checker needs: where to put what it finds. */
-export type DiagnosticSink = Pick<Diagnostics, 'error' | 'warning' | 'at'>;

@@ -27,7 +27,7 @@ function limited(provider: Provider, maxLength: number): Provider {
 }
 
 /** Compiles one command. Throws ConfigError naming the operator. */
-export function compileCommand(command: FormatCommand): Provider {
+function compileCommand(command: FormatCommand): Provider {
   const { name, params, maxLength } = command;
   const operator = operators.get(name);
   if (operator === undefined) {

@@ -7,7 +7,7 @@ import { streamOperators } from './stream-operators.ts';
 const notRecorded = 'it is not recorded';
 
 /** Operators of Envoy 1.40 that are refused by name, with the reason. */
-export const refusedOperators: { readonly [name: string]: string } = {
+const refusedOperators: { readonly [name: string]: string } = {
   BYTES_RETRANSMITTED: 'QUIC is not served',
   PACKETS_RETRANSMITTED: 'QUIC is not served',
   ROUNDTRIP_DURATION: 'QUIC is not served',

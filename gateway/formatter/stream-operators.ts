@@ -68,7 +68,7 @@ const endMoment = (info: StreamInfo): number =>
 const flagTexts = [new Map<number, string>(), new Map<number, string>()] as const;
 
 /** Names of the response flags, joined with commas; `-`, as a text of its own, when there is none. */
-export function responseFlagsText(flags: number, long: boolean): string {
+function responseFlagsText(flags: number, long: boolean): string {
   if (flags === 0) return '-';
   const known = flagTexts[long ? 1 : 0];
   let text = known.get(flags);

@@ -31,7 +31,7 @@ export interface ChainInputs {
 }
 
 /** Criteria in the order in which they decide: Envoy's. */
-export const chainSteps = [
+const chainSteps = [
   'destination_port',
   'prefix_ranges',
   'server_names',

@@ -2,9 +2,9 @@ import { Buffer } from 'node:buffer';
 import { close, openSync, write } from 'node:fs';
 
 /** File descriptors of the standard streams. */
-export const standardOutput = 1;
+const standardOutput = 1;
 /** @see standardOutput */
-export const standardError = 2;
+const standardError = 2;
 
 /**
  * A file opened for appending, written in the background. Standard streams are written the same way, so a reader that is

@@ -25,21 +25,10 @@ export function processId(): number {
   return process.pid;
 }
 
-/** The directory that relative paths start from. */
-export function workingDirectory(): string {
-  return process.cwd();
-}
-
 /** Octets of memory: heap in use, heap reserved, and all that is resident. */
 export function memoryUse(): { readonly heapUsed: number; readonly heapTotal: number; readonly resident: number } {
   const { heapUsed, heapTotal, rss } = process.memoryUsage();
   return { heapUsed, heapTotal, resident: rss };
-}
-
-/** CPU time used so far, microseconds. */
-export function cpuMicroseconds(): number {
-  const { user, system } = process.cpuUsage();
-  return user + system;
 }
 
 /** Calls `handler` on each arrival of `signal`; the default action no longer happens. */
@@ -62,11 +51,6 @@ export function guardProcess(log: Logger, counted: () => void = () => {}): void 
 /** Ends the process at once. */
 export function exitProcess(code: number): never {
   process.exit(code);
-}
-
-/** Sets the code the process ends with once nothing is left to do. */
-export function setExitCode(code: number): void {
-  process.exitCode = code;
 }
 
 /** Keeps the process from ending while nothing but unreferenced timers is left. */

@@ -21,7 +21,7 @@ export interface CommonTls {
 }
 
 /** What is read from an absent common_tls_context. */
-export const emptyCommonTls: CommonTls = {
+const emptyCommonTls: CommonTls = {
   certificates: [],
   validation: null,
   dynamicValidation: null,

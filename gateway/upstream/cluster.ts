@@ -272,7 +272,7 @@ function createBalancer({ policy, options }: BalancingConfig, random: Random, st
 }
 
 /** All pools of a host. */
-export function poolsOf(host: UpstreamHost): HostPool[] {
+function poolsOf(host: UpstreamHost): HostPool[] {
   const pools = host.pools.filter((pool) => pool !== null);
   if (host.namedPools !== null) pools.push(...host.namedPools.values());
   return pools as HostPool[];

@@ -7,7 +7,7 @@ export const LimitCode = { Unknown: 0, Ok: 1, OverLimit: 2 } as const;
 export type LimitCode = (typeof LimitCode)[keyof typeof LimitCode];
 
 /** What remains of a limit that is none. */
-export const unlimitedRemaining: number = 0xffff_ffff;
+const unlimitedRemaining: number = 0xffff_ffff;
 
 /** Whether a counter is over its rule: the answer is by what the counter is after the hits were added. */
 export function isOverLimit(plan: DescriptorPlan, after: number): boolean {

@@ -1,7 +1,7 @@
 import type { CounterStore, CounterWaiter } from './counter-store.ts';
 
 /** How many counters of one window length are kept when nothing else is said: some 150 MB when full. */
-export const defaultMaxCounters: number = 1_000_000;
+const defaultMaxCounters: number = 1_000_000;
 
 /** The counters of the current window of one length. */
 class Window {

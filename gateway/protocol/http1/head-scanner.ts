@@ -10,7 +10,7 @@ export type ScanResult = (typeof ScanResult)[keyof typeof ScanResult];
 /** Integers per field in `HeadScanner.fields`. */
 export const fieldStride = 5;
 /** In place of an index of a known name: a name that is not known, all in lower case or not. */
-export const unknownLower = -1;
+const unknownLower = -1;
 /** @see unknownLower */
 export const unknownMixed = -2;
 

@@ -115,11 +115,6 @@ export function isTrue(node: SourceNode): boolean {
   return node.kind === 'scalar' && (node.value === true || node.value === 'true');
 }
 
-/** Returns a list with each mapping rewritten. */
-export function mapItems(node: SourceNode, rewrite: (item: SourceNode) => SourceNode): SourceNode {
-  return list(node.at, itemsOf(node).map(rewrite));
-}
-
 function camelCase(name: string): string {
   return name.replace(/_([a-z0-9])/g, (_all, letter: string) => letter.toUpperCase());
 }

@@ -108,7 +108,7 @@ function normalized(payload: JsonObject, claims: readonly string[]): JsonObject 
 }
 
 /** A claim as a header value: text as it is, numbers and booleans written out, lists and objects as base64url JSON. */
-export function claimText(payload: JsonObject, path: readonly string[]): string | null {
+function claimText(payload: JsonObject, path: readonly string[]): string | null {
   let value: JsonValue | undefined = payload;
   for (const name of path) {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;

@@ -7,6 +7,7 @@ const allKnown =
   (value: string): boolean =>
     value.split(',').every((word) => read(word) !== 0);
 
+/** What `strict_check_headers` may name, and when a value is well formed. */
 const checks = new Map<string, (value: string) => boolean>([
   ['x-envoy-upstream-rq-timeout-ms', isWhole],
   ['x-envoy-upstream-rq-per-try-timeout-ms', isWhole],
@@ -14,9 +15,6 @@ const checks = new Map<string, (value: string) => boolean>([
   ['x-envoy-retry-on', allKnown(parseRetryOn)],
   ['x-envoy-retry-grpc-on', allKnown(parseRetryGrpcOn)],
 ]);
-
-/** Headers that `strict_check_headers` may name. */
-export const strictCheckable: readonly string[] = [...checks.keys()];
 
 /** The first of `names` whose value is not well formed, or null. */
 export function findMalformed(names: readonly string[], head: RequestHead): { name: string; value: string } | null {
