@@ -27,6 +27,14 @@ export function rfc2253(name: string): string {
     .join(',');
 }
 
+/**
+ * A name for use between double quotes. Some runtimes escape what is special in names and some show it raw: a quote or a
+ * backslash at the end that is not escaped must not end the quoted text, or a client could write the rest of the field.
+ */
+export function quotableName(name: string): string {
+  return name.replace(/\\.|["\\]/gs, (found) => (found.length === 2 ? found : `\\${found}`));
+}
+
 /** Alternative names of one kind (`URI`, `DNS`, `IP Address`, `email`), joined with commas; null when there are none. */
 export function alternativeNames(certificate: X509Certificate, kind: string): string | null {
   const all = certificate.subjectAltName;

@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import type { TlsInfo } from '#gateway/api/connection.ts';
-import { alternativeNames, peerCertificate, rfc2253 } from '#gateway/formatter/peer-certificate.ts';
+import { alternativeNames, peerCertificate, quotableName, rfc2253 } from '#gateway/formatter/peer-certificate.ts';
 import type { HeaderMap } from '#gateway/protocol/headers/header-map.ts';
 
 const NAME = 'x-forwarded-client-cert';
@@ -41,7 +41,7 @@ function describe(certificate: X509Certificate, options: ClientCertOptions): str
     if (options.cert) parts.push(`Cert="${pem}"`);
     if (options.chain) parts.push(`Chain="${pem}"`);
   }
-  if (options.subject) parts.push(`Subject="${rfc2253(certificate.subject)}"`);
+  if (options.subject) parts.push(`Subject="${quotableName(rfc2253(certificate.subject))}"`);
   if (options.uri) {
     const names = alternativeNames(certificate, 'URI')?.split(',') ?? [''];
     for (const name of names) parts.push(`URI=${name}`);
