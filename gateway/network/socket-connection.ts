@@ -32,6 +32,12 @@ const maxHeldOctets = 1024 * 1024;
 const noCallbacks: readonly ConnectionCallbacks[] = [];
 
 /**
+ * Connections that a large write put over their limit within this event. A runtime may read from one fast socket many times
+ * before the turn ends (Bun: as long as there is something), so their watermark is told as soon as the event is handled.
+ */
+const overLimit: SocketConnection[] = [];
+
+/**
  * A connection over a node:net or node:tls socket, on every runtime.
  *
  * Output gathers in `output` and is written once at the end of the turn. A connection with nothing to write holds no
@@ -184,8 +190,10 @@ export class SocketConnection implements Connection {
 
   /** @see OutputOwner */
   onOutputLarge(): void {
-    // Only the write is done early: what it means for the watermarks is told at the end of the turn, not inside an encoder.
-    if (this.state === 'open') this.#write();
+    // Only the write is done early: what it means for the watermarks is told after the event, not inside an encoder.
+    if (this.state !== 'open') return;
+    this.#write();
+    if (this.#overLimit) overLimit.push(this);
   }
 
   /** @see TurnTask */
@@ -220,6 +228,7 @@ export class SocketConnection implements Connection {
     this.octetsReceived += chunk.length;
     if (this.#held !== null && (!this.#flowing || this.#held.length > 0)) this.#hold(this.#held, chunk);
     else this.#sink!.onData(chunk);
+    for (let over = overLimit.pop(); over !== undefined; over = overLimit.pop()) over.#checkHigh();
   }
 
   /** The peer half-closed. */
@@ -265,9 +274,16 @@ export class SocketConnection implements Connection {
 
   #flush(): void {
     if (this.output.pendingOctets > 0) this.#write();
-    const limit = this.#bufferLimit;
-    if (limit === 0 || this.#aboveHigh || this.state !== 'open') return;
-    if (this.#backlog.length + this.socket.writableLength <= limit) return;
+    this.#checkHigh();
+  }
+
+  get #overLimit(): boolean {
+    if (this.#bufferLimit === 0 || this.#aboveHigh || this.state !== 'open') return false;
+    return this.#backlog.length + this.socket.writableLength > this.#bufferLimit;
+  }
+
+  #checkHigh(): void {
+    if (!this.#overLimit) return;
     this.#aboveHigh = true;
     for (const callbacks of this.#callbacks) callbacks.onAboveWriteBufferHighWatermark();
   }
