@@ -4,6 +4,7 @@ import { it } from 'node:test';
 import * as grpc from '@grpc/grpc-js';
 import { Diagnostics } from '#gateway/config/diagnostics.ts';
 import { Clusters } from '#gateway/upstream/cluster-manager.ts';
+import { until } from '#test/support/until.ts';
 import { clusterMessage, createUpstreamWorld, http2Options, onPorts } from '#test/support/upstream-world.ts';
 
 interface Asked {
@@ -47,10 +48,6 @@ async function startHealthService(
     ),
   );
   return { port, asked, close: () => server.forceShutdown() };
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((done) => setImmediate(done));
 }
 
 const check = {

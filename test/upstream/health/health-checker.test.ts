@@ -8,6 +8,7 @@ import { HealthChecker } from '#gateway/upstream/health/health-checker.ts';
 import type { ProbeListener, ProbeResult } from '#gateway/upstream/health/probe.ts';
 import type { UpstreamHost } from '#gateway/upstream/host.ts';
 import { startH2Upstream } from '#test/support/h2-upstream.ts';
+import { until } from '#test/support/until.ts';
 import {
   closedPort,
   clusterMessage,
@@ -35,10 +36,6 @@ function checked(
 ): UpstreamWorld {
   const config = { name: 'c', load_assignment: onPorts(...ports), health_checks: [{ ...times, ...check }], ...rest };
   return createUpstreamWorld([config]);
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((done) => setImmediate(done));
 }
 
 const flagsOf = (world: UpstreamWorld): string[] =>

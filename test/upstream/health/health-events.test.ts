@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { JsonValue } from '@bufbuild/protobuf';
+import { until } from '#test/support/until.ts';
 import {
   closedPort,
   createUpstreamWorld,
@@ -34,10 +35,6 @@ function logged(port: number, check: { [key: string]: JsonValue }): { world: Ups
   const config = { name: 'c', load_assignment: onPorts(port), health_checks: checks };
   const openLog = (path: string) => ({ write: (line: string) => void lines.push(`${path} ${line}`) });
   return { world: createUpstreamWorld([config], {}, { openLog }), lines };
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((done) => setTimeout(done, 2));
 }
 
 describe('health check events', () => {

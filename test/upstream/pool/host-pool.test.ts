@@ -7,6 +7,7 @@ import type { Protocol, RequestEncoder, ResponseDecoder } from '#gateway/protoco
 import type { ResponseHead } from '#gateway/protocol/headers/message-head.ts';
 import { startH2Upstream } from '#test/support/h2-upstream.ts';
 import { requestHead } from '#test/support/router-stream.ts';
+import { until } from '#test/support/until.ts';
 import {
   createUpstreamWorld,
   http2Options,
@@ -64,10 +65,6 @@ class Exchange implements ResponseDecoder, PoolCallbacks {
 function poolOf(world: UpstreamWorld, name = 'c'): HttpPool {
   const cluster = world.clusters.get(name)!;
   return cluster.httpPool(cluster.chooseHost(null)!, 'default', null, '');
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((done) => setImmediate(done));
 }
 
 describe('HTTP/1 pool', () => {

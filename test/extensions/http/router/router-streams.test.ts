@@ -10,6 +10,7 @@ import { HeaderMap } from '#gateway/protocol/headers/header-map.ts';
 import type { Router } from '#proto-types/envoy/extensions/filters/http/router/v3/router_pb.ts';
 import { startH2Upstream } from '#test/support/h2-upstream.ts';
 import { FilterStream, requestHead, routeTo } from '#test/support/router-stream.ts';
+import { until } from '#test/support/until.ts';
 import {
   createUpstreamWorld,
   http2Options,
@@ -24,10 +25,6 @@ function streamTo(world: UpstreamWorld, route: Route): FilterStream {
   const message = createMessage<Router>('envoy.extensions.filters.http.router.v3.Router');
   const config = createRouterConfig(message, context, context.stats.scope('http.test'));
   return new FilterStream(new RouterFilter(config), route);
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((done) => setImmediate(done));
 }
 
 /** A server whose sockets a test reads and writes itself. */

@@ -7,6 +7,7 @@ import { RouterFilter } from '#gateway/extensions/http/router/router-filter.ts';
 import { createMessage } from '#gateway/proto/registry.ts';
 import type { Router } from '#proto-types/envoy/extensions/filters/http/router/v3/router_pb.ts';
 import { FilterStream, requestHead, routeTo } from '#test/support/router-stream.ts';
+import { until } from '#test/support/until.ts';
 import {
   closedPort,
   createUpstreamWorld,
@@ -38,10 +39,6 @@ function streamTo(world: UpstreamWorld, route: Route): FilterStream {
 }
 
 const cluster = (name: string, port: number) => ({ name, load_assignment: onPorts(port) });
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((done) => setImmediate(done));
-}
 
 describe('request mirroring', () => {
   it('sends a marked copy and drops its answer', async (t) => {
