@@ -36,16 +36,20 @@ export function onSignal(signal: ProcessSignal, handler: () => void): void {
   process.on(signal, handler);
 }
 
+/** Hands over what nobody caught, instead of ending the process. `kind` says how it got away. */
+export function onUncaught(handler: (error: unknown, kind: 'exception' | 'rejection') => void): void {
+  process.on('uncaughtException', (error: unknown) => handler(error, 'exception'));
+  process.on('unhandledRejection', (error: unknown) => handler(error, 'rejection'));
+}
+
 /**
  * Nothing that traffic does may end the process: what nobody caught is logged and serving goes on. `counted` is told of each.
  */
 export function guardProcess(log: Logger, counted: () => void = () => {}): void {
-  const guard = (error: unknown, kind: string): void => {
+  onUncaught((error, kind) => {
     counted();
     log.critical(`uncaught ${kind}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
-  };
-  process.on('uncaughtException', (error: unknown) => guard(error, 'exception'));
-  process.on('unhandledRejection', (error: unknown) => guard(error, 'rejection'));
+  });
 }
 
 /** Ends the process at once. */
