@@ -159,11 +159,11 @@ export class RawClient {
   }
 }
 
-/** Resolves once `condition` holds; looks again and again, for ten seconds at most. */
+/** Resolves once `condition` holds; looks again and again, for twenty seconds at most. */
 export async function until(condition: () => boolean | Promise<boolean>, what = 'the condition'): Promise<void> {
-  for (let i = 0; i < 1000; i++) {
+  for (let i = 0; i < 2000; i++) {
     if (await condition()) return;
     await delay(10);
   }
-  throw new Error(`ten seconds passed without ${what}`);
+  throw new Error(`twenty seconds passed without ${what}`);
 }
