@@ -52,6 +52,8 @@ export interface FaultStats {
   readonly aborts: Counter;
   readonly overflow: Counter;
   readonly active: Gauge;
+  /** Downstream clusters that have counters of their own. */
+  readonly clusters: Set<string>;
 }
 
 /** What all streams of one fault filter share. */
@@ -114,6 +116,7 @@ export function createFaultConfig(message: HTTPFault, context: ExtensionContext)
       aborts: scope.counter('aborts_injected'),
       overflow: scope.counter('faults_overflow'),
       active: scope.gauge('active_faults'),
+      clusters: new Set(),
     },
     runtime: server.runtime,
     random: server.random,

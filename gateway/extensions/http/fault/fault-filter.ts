@@ -18,6 +18,8 @@ const abortGrpcHeader = 'x-envoy-fault-abort-grpc-request';
 const clusterHeader = 'x-envoy-downstream-service-cluster';
 const nodeHeader = 'x-envoy-downstream-service-node';
 const maxGrpcStatus = 16;
+/** Downstream clusters with counters of their own in one filter: clients say what theirs is. */
+const maxClusters = 100;
 
 interface AbortStatus {
   readonly http: number;
@@ -84,7 +86,7 @@ export class FaultFilter implements StreamDecoderFilter, TimerTarget {
   }
 
   #delay(head: RequestHead): boolean {
-    const { delay, delayDurationKey, downstreamClusterStats } = this.#settings;
+    const { delay, delayDurationKey } = this.#settings;
     if (
       delay === null ||
       !this.#draw(delay.share, head, delayHeader, delay.fixedMs === null, 'delay.fixed_delay_percent')
@@ -96,8 +98,7 @@ export class FaultFilter implements StreamDecoderFilter, TimerTarget {
     const delayMs = delay.fixedMs === null ? wantedMs : runtime.number(delayDurationKey, wantedMs);
     if (delayMs <= 0 || !this.#begin()) return false;
     stats.delays.inc();
-    if (this.#downstreamCluster !== '' && downstreamClusterStats)
-      stats.scope.counter(`${this.#downstreamCluster}.delays_injected`).inc();
+    this.#countForCluster('delays_injected');
     this.#callbacks.streamInfo.setFlag(ResponseFlag.DelayInjected);
     this.#delaying = true;
     this.#timer = timers.create(this);
@@ -106,16 +107,26 @@ export class FaultFilter implements StreamDecoderFilter, TimerTarget {
   }
 
   #abort(head: RequestHead): boolean {
-    const { abort, downstreamClusterStats } = this.#settings;
+    const { abort } = this.#settings;
     const status = this.#abortStatus(head);
     if (abort === null || status === null || !this.#begin()) return false;
     const { stats } = this.#config;
     this.#callbacks.streamInfo.setFlag(ResponseFlag.FaultInjected);
     stats.aborts.inc();
-    if (this.#downstreamCluster !== '' && downstreamClusterStats)
-      stats.scope.counter(`${this.#downstreamCluster}.aborts_injected`).inc();
+    this.#countForCluster('aborts_injected');
     this.#callbacks.sendLocalReply(status.http, abort.body, 'fault_filter_abort', { grpcStatus: status.grpc });
     return true;
+  }
+
+  #countForCluster(what: 'delays_injected' | 'aborts_injected'): void {
+    const name = this.#downstreamCluster;
+    if (name === '' || !this.#settings.downstreamClusterStats) return;
+    const { clusters, scope } = this.#config.stats;
+    if (!clusters.has(name)) {
+      if (clusters.size >= maxClusters) return;
+      clusters.add(name);
+    }
+    scope.counter(`${name}.${what}`).inc();
   }
 
   #abortStatus(head: RequestHead): AbortStatus | null {

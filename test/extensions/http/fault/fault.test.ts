@@ -50,6 +50,19 @@ describe('fault', () => {
     );
   });
 
+  it('clients cannot make statistics without end by naming clusters', () => {
+    const harness = new FilterHarness(faultExtension, { abort: { http_status: 503, percentage: all } });
+    for (let i = 0; i < 150; i++) {
+      harness.stream().request(requestHead('GET', '/', 'x-envoy-downstream-service-cluster', `made-up-${i}`));
+    }
+    assert.deepEqual(
+      ['made-up-99.aborts_injected', 'made-up-100.aborts_injected', 'aborts_injected'].map((name) =>
+        harness.stat(`fault.${name}`),
+      ),
+      [1, 0, 150],
+    );
+  });
+
   it('a delay alone goes on; a stream that ends first takes its timer along', () => {
     const timers = new ManualTimers();
     const harness = new FilterHarness(faultExtension, { delay: { fixed_delay: '1s', percentage: all } }, { timers });
