@@ -83,7 +83,12 @@ describe('gRPC interop client and server through the gateway', () => {
     for (const listener of ['clear', 'tls']) {
       peerTest('interop-client', `${name} over ${listener}`, async (client) => {
         assert.ok(gateway !== null, 'the interop server is missing');
-        const secure = ['-use_tls', '-use_test_ca', `-ca_file=${gateway.dir}/ca.pem`, '-server_host_override=localhost'];
+        const secure = [
+          '-use_tls',
+          '-use_test_ca',
+          `-ca_file=${gateway.dir}/ca.pem`,
+          '-server_host_override=localhost',
+        ];
         const target = ['-server_host=127.0.0.1', `-server_port=${gateway.port(listener)}`, `-test_case=${name}`];
         await run(client, [...target, ...(listener === 'tls' ? secure : [])], { timeout: 20_000 });
       });
