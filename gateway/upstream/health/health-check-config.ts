@@ -1,8 +1,9 @@
 import { Buffer } from 'node:buffer';
 import type { Diagnostics } from '#gateway/config/diagnostics.ts';
-import { headerValueText } from '#gateway/config/header-value.ts';
+import { AppendAction, appendActionOf, headerValueText } from '#gateway/config/header-value.ts';
 import { durationMs } from '#gateway/proto/duration-ms.ts';
 import { typeNameOf, unpackAny } from '#gateway/proto/registry.ts';
+import { HeaderMap } from '#gateway/protocol/headers/header-map.ts';
 import type { HeaderValueOption } from '#proto-types/envoy/config/core/v3/base_pb.ts';
 import type {
   HealthCheck,
@@ -46,7 +47,7 @@ export interface HttpCheck {
   readonly http2: boolean;
   readonly expected: readonly StatusRange[];
   readonly retriable: readonly StatusRange[];
-  /** `[name, value, ...]`. */
+  /** `[name, value, ...]`, with the user agent. */
   readonly headers: readonly string[];
   /** Texts (latin-1) that must stand in the body, in this order. */
   readonly receive: readonly string[];
@@ -59,7 +60,7 @@ export interface GrpcCheck {
   /** `:authority`; '' is the cluster's name. */
   readonly host: string;
   readonly http2: true;
-  /** `[name, value, ...]`. */
+  /** `[name, value, ...]`, with the user agent. */
   readonly headers: readonly string[];
 }
 
@@ -108,7 +109,7 @@ export function readHealthCheck(message: HealthCheck, found: Diagnostics): Healt
   }
   if (checker.case === 'grpcHealthCheck') {
     const { serviceName, authority, initialMetadata } = checker.value;
-    const headers = initialMetadata.flatMap(headerPair);
+    const headers = readHeaders(initialMetadata, found.at('grpc_health_check'), 'initial_metadata');
     return { ...rest, check: { kind: 'grpc', serviceName, host: authority, http2: true, headers } };
   }
   found.error('', 'an http_health_check, a tcp_health_check or a grpc_health_check is needed');
@@ -158,14 +159,30 @@ function readHttpCheck(message: HealthCheck_HttpHealthCheck, found: Diagnostics)
     http2: (message.codecClientType as number) === 1,
     expected: expected.length === 0 ? [{ start: 200, end: 201 }] : expected,
     retriable: ranges(message.retriableStatuses),
-    headers: message.requestHeadersToAdd.flatMap(headerPair),
+    headers: readHeaders(message.requestHeadersToAdd, found.at('http_health_check'), 'request_headers_to_add'),
     receive: readPayloads(message.receive, found.at('http_health_check')),
   };
 }
 
-function headerPair({ header, keepEmptyValue }: HeaderValueOption): string[] {
-  const text = header === undefined ? '' : headerValueText(header);
-  return header === undefined || (text === '' && !keepEmptyValue) ? [] : [header.key.toLowerCase(), text];
+/** The headers of every check: `user-agent` and what `field` does to it. */
+function readHeaders(options: readonly HeaderValueOption[], found: Diagnostics, field: string): readonly string[] {
+  const headers = new HeaderMap(['user-agent', 'Envoy/HC']);
+  options.forEach((option, i) => {
+    const { header, keepEmptyValue } = option;
+    if (header === undefined) return;
+    const text = headerValueText(header).replaceAll('%%', '%');
+    if (headerValueText(header).replaceAll('%%', '').includes('%')) {
+      found.error(`${field}[${i}].header.value`, 'commands are not supported yet in headers of health checks');
+    }
+    if (text === '' && !keepEmptyValue) return;
+    const name = header.key.toLowerCase();
+    const action = appendActionOf(option);
+    const known = headers.has(name);
+    if (action === AppendAction.OverwriteOrAdd || (action === AppendAction.Overwrite && known)) headers.set(name, text);
+    else if (action === AppendAction.AppendOrAdd || (action === AppendAction.AddIfAbsent && !known))
+      headers.add(name, text);
+  });
+  return headers.entries;
 }
 
 function readPayloads(list: readonly HealthCheck_Payload[], found: Diagnostics): string[] {

@@ -7,8 +7,6 @@ import { RequestHead, type ResponseHead } from '#gateway/protocol/headers/messag
 import type { GrpcCheck, HttpCheck, StatusRange } from './health-check-config.ts';
 import { containsInOrder, type ProbeResult } from './probe.ts';
 
-const userAgent = 'Envoy/HC';
-
 /** What one check over HTTP sends, and what its answer means. */
 export interface ProbeExchange {
   /** A fresh head for each check. */
@@ -24,8 +22,7 @@ export function httpExchange(check: HttpCheck, authority: string): ProbeExchange
   const { method, path, expected, retriable, receive } = check;
   return {
     body: null,
-    requestHead: () =>
-      new RequestHead(method, path, authority, 'http', new HeaderMap(['user-agent', userAgent, ...check.headers])),
+    requestHead: () => new RequestHead(method, path, authority, 'http', new HeaderMap([...check.headers])),
     judge({ status, headers }, body): ProbeResult {
       if (!inRanges(status, expected)) return inRanges(status, retriable) ? 'retriable' : 'active';
       if (!containsInOrder(body, receive)) return 'active';
@@ -36,7 +33,7 @@ export function httpExchange(check: HttpCheck, authority: string): ProbeExchange
 
 /** `grpc_health_check`: the standard service grpc.health.v1.Health says SERVING. */
 export function grpcExchange(check: GrpcCheck, authority: string): ProbeExchange {
-  const fields = ['te', 'trailers', 'content-type', 'application/grpc', 'user-agent', userAgent, ...check.headers];
+  const fields = ['te', 'trailers', 'content-type', 'application/grpc', ...check.headers];
   return {
     body: frameGrpcMessage(healthCheckRequest(check.serviceName)),
     requestHead: () =>
