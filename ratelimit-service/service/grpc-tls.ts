@@ -45,6 +45,7 @@ export class GrpcTls {
   /** Begins the handshake on a socket; `onSecure` follows, unless the handshake fails. */
   accept(socket: Socket): void {
     this.#reloadWhenChanged();
+    socket.on('error', ignore); // told by the TLS socket, where there is one already
     this.#server.emit('connection', socket);
   }
 
@@ -88,6 +89,7 @@ export class GrpcTls {
     server.on('secureConnection', (socket) => this.#onSecureConnection(socket));
     server.on('tlsClientError', (error: Error, socket: tls.TLSSocket) => {
       if (this.#log.debugOn) this.#log.debug(`TLS: ${error.message}`);
+      socket.on('error', ignore);
       socket.destroy();
     });
     return server;
@@ -96,13 +98,24 @@ export class GrpcTls {
   #onSecureConnection(socket: tls.TLSSocket): void {
     const { clientCaPath, clientSan } = this.#options;
     if (clientCaPath !== '' && clientSan !== '') {
-      const raw = socket.getPeerCertificate().raw as Uint8Array | undefined;
-      if (raw === undefined || new X509Certificate(raw).checkHost(clientSan) === undefined) {
+      if (!names(socket, clientSan)) {
         if (this.#log.debugOn) this.#log.debug(`TLS: the client's certificate does not name ${clientSan}`);
         socket.destroy();
         return;
       }
     }
     this.#onSecure(socket);
+  }
+}
+
+function ignore(): void {}
+
+/** Whether the peer's certificate is for `host`; one that cannot be read is for nobody. */
+function names(socket: tls.TLSSocket, host: string): boolean {
+  const raw = socket.getPeerCertificate().raw as Uint8Array | undefined;
+  try {
+    return raw !== undefined && new X509Certificate(raw).checkHost(host) !== undefined;
+  } catch {
+    return false;
   }
 }
