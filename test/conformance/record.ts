@@ -53,16 +53,16 @@ export type Hoped = (i: number, version: 'h1' | 'h2', answer: Answer) => boolean
 
 const chances = 12;
 
-/** Whether an upstream is picked by chance somewhere: weighted clusters, or a cluster with several endpoints. */
+/** Whether something is left to chance: weighted clusters, a cluster with several endpoints, faults. */
 function hasChance(resources: Record<string, unknown> | undefined): boolean {
-  if (JSON.stringify(resources).includes('"weightedClusters"')) return true;
+  if (/"weightedClusters"|v3\.HTTPFault"/.test(JSON.stringify(resources))) return true;
   const clusters = (resources?.['clusters'] ?? []) as unknown[];
   return clusters.some((cluster) => upstreamEndpoints(cluster).length > 1);
 }
 
 /**
  * Starts `proxy` with one configuration in `workDir` (where `certs/` is), sends the queries over HTTP/1.1 and HTTP/2, and
- * stops it. Where chance picks the upstream, a query is sent up to twelve times until the answer is the `hoped` one. Never throws for what the proxy does: that is in the recording.
+ * stops it. Where something is left to chance, a query is sent up to twelve times until the answer is the `hoped` one. Never throws for what the proxy does: that is in the recording.
  */
 export async function recordConfiguration(
   proxy: ProxyCommand,
