@@ -85,7 +85,8 @@ export async function overHttp2(query: Query): Promise<Answer> {
     stream.on('data', (text: string) => {
       body += text;
     });
-    stream.on('end', () => done(toAnswer(status, raw, body)));
+    // A connection that is refused after its handshake ends the stream with or without an error, as it happens.
+    stream.on('end', () => done(status === 0 ? { failed: 'stream' } : toAnswer(status, raw, body)));
     stream.on('error', () => done({ failed: 'stream' }));
     setTimeout(() => done({ failed: 'timeout' }), timeoutMs).unref();
     if (query.body !== undefined && query.body !== '') stream.end(query.body);
