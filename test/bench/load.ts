@@ -45,8 +45,8 @@ async function loadHttp1(url: string, seconds: number, core: number): Promise<Lo
   return {
     requests,
     requestsPerSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(text)?.[1] ?? 0),
-    p50Ms: millis(/50%\s+(\S+)/.exec(text)?.[1]),
-    p99Ms: millis(/99%\s+(\S+)/.exec(text)?.[1]),
+    p50Ms: millis(/^ +50% +(\S+)/m.exec(text)?.[1]),
+    p99Ms: millis(/^ +99% +(\S+)/m.exec(text)?.[1]),
     problem: failed?.[0] ?? (requests === 0 ? `no answers: ${text.slice(-200)}` : null),
   };
 }
