@@ -6,28 +6,15 @@ import type { HeaderLayers } from './header-layers.ts';
 import type { HostRewrite } from './host-rewrite.ts';
 import type { PathRewrite } from './path-rewrite.ts';
 
+/** What a RouteEntry works out for a request, from the cluster chosen and the settings below. */
+type WorkedOut = 'clusterName' | 'hash' | 'finalizeRequestHeaders' | 'finalizeResponseHeaders';
+
 /** Everything a forwarding route says, compiled; shared by the entries of its weighted clusters. */
-export interface ForwardSettings {
-  readonly clusterNotFoundStatus: number;
-  readonly priority: 'default' | 'high';
-  readonly timeoutMs: number;
-  readonly idleTimeoutMs: number;
-  readonly maxStreamDurationMs: number;
-  readonly grpcTimeoutHeaderMaxMs: number;
-  readonly grpcTimeoutHeaderOffsetMs: number;
-  readonly retryPolicy: RetryPolicy | null;
-  readonly rateLimits: readonly RateLimitRule[];
-  readonly includeVirtualHostRateLimits: boolean;
-  readonly metadataMatch: { readonly [key: string]: JsonValue } | null;
-  readonly autoHostRewrite: boolean;
-  readonly appendXForwardedHost: boolean;
-  readonly upgrades: ReadonlyMap<string, boolean> | null;
-  readonly terminatesConnect: boolean;
+export interface ForwardSettings extends Omit<RouteEntry, WorkedOut> {
   readonly hashPolicies: HashPolicies | null;
   readonly pathRewrite: PathRewrite | null;
   readonly hostRewrite: HostRewrite | null;
   readonly headers: HeaderLayers;
-  readonly mirrors: readonly MirrorPolicy[];
 }
 
 /** A forwarding route with its cluster chosen. */

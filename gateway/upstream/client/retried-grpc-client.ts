@@ -1,7 +1,7 @@
 import type { GrpcAsyncClient, GrpcUnaryCallbacks } from '#gateway/api/async-client.ts';
 import type { Cancellable } from '#gateway/api/upstream.ts';
-import type { Timer, TimerTarget } from '#gateway/runtime/timers.ts';
 import type { RetryPolicy } from '#proto-types/envoy/config/core/v3/base_pb.ts';
+import { RetriedExchange } from './retried-exchange.ts';
 import { RetryRules, type RetryTools } from './retry-rules.ts';
 
 /** gRPC statuses that each word of `retry_on` stands for; transport failures are UNAVAILABLE here. */
@@ -33,16 +33,10 @@ export function retriedGrpcClient(client: GrpcAsyncClient, policy: RetryPolicy, 
   };
 }
 
-class RetriedCall implements GrpcUnaryCallbacks, Cancellable, TimerTarget {
-  readonly #rules: RetryRules;
+class RetriedCall extends RetriedExchange implements GrpcUnaryCallbacks {
   readonly #statuses: ReadonlySet<number>;
-  readonly #tools: RetryTools;
   readonly #begin: (attempt: GrpcUnaryCallbacks) => Cancellable | null;
   readonly #callbacks: GrpcUnaryCallbacks;
-  #retries = 0;
-  #call: Cancellable | null = null;
-  #timer: Timer | null = null;
-  done = false;
 
   constructor(
     rules: RetryRules,
@@ -51,16 +45,14 @@ class RetriedCall implements GrpcUnaryCallbacks, Cancellable, TimerTarget {
     begin: (attempt: GrpcUnaryCallbacks) => Cancellable | null,
     callbacks: GrpcUnaryCallbacks,
   ) {
-    this.#rules = rules;
+    super(rules, tools);
     this.#statuses = statuses;
-    this.#tools = tools;
     this.#begin = begin;
     this.#callbacks = callbacks;
   }
 
-  start(): void {
-    const call = this.#begin(this);
-    if (!this.done && this.#timer?.enabled !== true) this.#call = call;
+  protected override begin(): Cancellable | null {
+    return this.#begin(this);
   }
 
   onSuccess(message: Uint8Array): void {
@@ -69,25 +61,8 @@ class RetriedCall implements GrpcUnaryCallbacks, Cancellable, TimerTarget {
   }
 
   onFailure(status: number, message: string): void {
-    if (this.#rules.retries > this.#retries && this.#statuses.has(status)) {
-      this.#retries++;
-      this.#call = null;
-      this.#timer ??= this.#tools.timers.create(this);
-      this.#timer.enable(this.#rules.delayMs(this.#retries));
-      return;
-    }
+    if (this.#statuses.has(status) && this.again()) return;
     this.done = true;
     this.#callbacks.onFailure(status, message);
-  }
-
-  onTimer(): void {
-    this.start();
-  }
-
-  cancel(): void {
-    this.done = true;
-    this.#timer?.disable();
-    this.#call?.cancel();
-    this.#call = null;
   }
 }

@@ -1,8 +1,8 @@
 import type { HttpAsyncClient, HttpResponseCallbacks } from '#gateway/api/async-client.ts';
 import type { Cancellable } from '#gateway/api/upstream.ts';
 import type { ResponseHead } from '#gateway/protocol/headers/message-head.ts';
-import type { Timer, TimerTarget } from '#gateway/runtime/timers.ts';
 import type { RetryPolicy } from '#proto-types/envoy/config/core/v3/base_pb.ts';
+import { RetriedExchange } from './retried-exchange.ts';
 import { RetryRules, type RetryTools } from './retry-rules.ts';
 
 const gatewayErrors: readonly number[] = [502, 503, 504];
@@ -16,22 +16,16 @@ export function retriedHttpClient(client: HttpAsyncClient, policy: RetryPolicy, 
     send(clusterName, head, body, options, callbacks): Cancellable | null {
       const begin = (attempt: HttpResponseCallbacks): Cancellable | null =>
         client.send(clusterName, head.clone(), body, options, attempt);
-      const exchange = new RetriedExchange(rules, tools, begin, callbacks);
+      const exchange = new RetriedRequest(rules, tools, begin, callbacks);
       exchange.start();
       return exchange.done ? null : exchange;
     },
   };
 }
 
-class RetriedExchange implements HttpResponseCallbacks, Cancellable, TimerTarget {
-  readonly #rules: RetryRules;
-  readonly #tools: RetryTools;
+class RetriedRequest extends RetriedExchange implements HttpResponseCallbacks {
   readonly #begin: (attempt: HttpResponseCallbacks) => Cancellable | null;
   readonly #callbacks: HttpResponseCallbacks;
-  #retries = 0;
-  #call: Cancellable | null = null;
-  #timer: Timer | null = null;
-  done = false;
 
   constructor(
     rules: RetryRules,
@@ -39,51 +33,25 @@ class RetriedExchange implements HttpResponseCallbacks, Cancellable, TimerTarget
     begin: (attempt: HttpResponseCallbacks) => Cancellable | null,
     callbacks: HttpResponseCallbacks,
   ) {
-    this.#rules = rules;
-    this.#tools = tools;
+    super(rules, tools);
     this.#begin = begin;
     this.#callbacks = callbacks;
   }
 
-  start(): void {
-    const call = this.#begin(this);
-    if (!this.done && this.#timer?.enabled !== true) this.#call = call;
+  protected override begin(): Cancellable | null {
+    return this.#begin(this);
   }
 
   onSuccess(head: ResponseHead, body: Uint8Array): void {
-    if (this.#rules.retries > this.#retries && retriesStatus(this.#rules.words, head.status)) {
-      this.#again();
-      return;
-    }
+    if (retriesStatus(this.rules.words, head.status) && this.again()) return;
     this.done = true;
     this.#callbacks.onSuccess(head, body);
   }
 
   onFailure(details: string): void {
-    if (this.#rules.retries > this.#retries && failureWords.some((word) => this.#rules.words.has(word))) {
-      this.#again();
-      return;
-    }
+    if (failureWords.some((word) => this.rules.words.has(word)) && this.again()) return;
     this.done = true;
     this.#callbacks.onFailure(details);
-  }
-
-  onTimer(): void {
-    this.start();
-  }
-
-  cancel(): void {
-    this.done = true;
-    this.#timer?.disable();
-    this.#call?.cancel();
-    this.#call = null;
-  }
-
-  #again(): void {
-    this.#retries++;
-    this.#call = null;
-    this.#timer ??= this.#tools.timers.create(this);
-    this.#timer.enable(this.#rules.delayMs(this.#retries));
   }
 }
 
