@@ -1,4 +1,4 @@
-import { nearestName } from '#gateway/config/load/nearest-name.ts';
+import { nearestName } from '#gateway/base/nearest-name.ts';
 import { exitProcess, writeStderr } from '#gateway/runtime/process.ts';
 import { run } from './run.ts';
 

@@ -1,4 +1,4 @@
-import { nearestName } from '#gateway/config/load/nearest-name.ts';
+import { nearestName } from '#gateway/base/nearest-name.ts';
 import { type FlagSpec, flagSpecs } from './flags.ts';
 
 /** A command line as read. */

@@ -1,6 +1,6 @@
 import type { Formatter, FormatterContext } from '#gateway/api/access-log.ts';
+import { nearestName } from '#gateway/base/nearest-name.ts';
 import { ConfigError } from '#gateway/config/diagnostics.ts';
-import { nearestName } from '#gateway/config/load/nearest-name.ts';
 import { operators } from './operators.ts';
 import { type FormatCommand, parseFormat } from './parse-format.ts';
 import type { Provider } from './provider.ts';

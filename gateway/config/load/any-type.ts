@@ -1,7 +1,7 @@
 import type { DescMessage } from '@bufbuild/protobuf';
+import { editDistance, nearestName } from '#gateway/base/nearest-name.ts';
 import { type ProtoRegistry, typeUrlOf } from '#gateway/proto/registry.ts';
 import type { SourceUpgrade } from './message-reader.ts';
-import { editDistance, nearestName } from './nearest-name.ts';
 import { Unreadable } from './read-scalar.ts';
 
 /** Names written this much alike are taken for slips of the keyboard. */

@@ -1,7 +1,7 @@
 import { type DescEnum, ScalarType } from '@bufbuild/protobuf';
 import { base64Decode } from '@bufbuild/protobuf/wire';
+import { nearestName } from '#gateway/base/nearest-name.ts';
 import { enumIndex } from './field-index.ts';
-import { nearestName } from './nearest-name.ts';
 import { describeNode, type ScalarNode, type SourceNode } from './source-node.ts';
 
 /** A value that cannot be read: what is wrong, and what was probably meant. */

@@ -1,3 +1,4 @@
+import { nearestName } from '#gateway/base/nearest-name.ts';
 import type { HeaderValueOption } from '#proto-types/envoy/config/core/v3/base_pb.ts';
 import type {
   RetryPolicy,
@@ -12,7 +13,6 @@ import type { RegexMatcher } from '#proto-types/envoy/type/matcher/v3/regex_pb.t
 import { ConfigError, type Diagnostics } from '../diagnostics.ts';
 import { compileRegex } from '../matcher/regex.ts';
 import { durationNanos } from './duration-nanos.ts';
-import { nearestName } from './nearest-name.ts';
 import { checkOf, type SemanticChecks, type SemanticContext } from './semantic-context.ts';
 
 /** Checks of routes, virtual hosts and what they are made of. */

@@ -1,4 +1,5 @@
 import type { Message } from '@bufbuild/protobuf';
+import { nearestName } from '#gateway/base/nearest-name.ts';
 import { typeUrlOf } from '#gateway/proto/registry.ts';
 import type { AccessLog } from '#proto-types/envoy/config/accesslog/v3/accesslog_pb.ts';
 import type { DataSource, TransportSocket } from '#proto-types/envoy/config/core/v3/base_pb.ts';
@@ -13,7 +14,6 @@ import type { TlsParameters } from '#proto-types/envoy/extensions/transport_sock
 import type { SdsSecretConfig } from '#proto-types/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import type { Diagnostics } from '../diagnostics.ts';
 import { extensionTypeOf } from './extension-names.ts';
-import { nearestName } from './nearest-name.ts';
 import { checkOf, type SemanticCheck, type SemanticChecks, type SemanticContext } from './semantic-context.ts';
 
 /** The curves and groups that BoringSSL knows, by all their names. */

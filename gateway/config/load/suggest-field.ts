@@ -1,6 +1,6 @@
 import type { DescField, DescMessage } from '@bufbuild/protobuf';
+import { editDistance, nearestName } from '#gateway/base/nearest-name.ts';
 import { fieldIndex } from './field-index.ts';
-import { editDistance, nearestName } from './nearest-name.ts';
 
 /** What an unknown field was probably meant to be. */
 export interface FieldSuggestion {
