@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { createHash, X509Certificate } from 'node:crypto';
 import { formatIp } from '#gateway/base/ip.ts';
-import { DerError, DerReader, DerTag } from './der.ts';
+import { DerError, DerReader, DerTag } from '#gateway/protocol/x509/der.ts';
 
 /** One subject alternative name. */
 export interface AlternativeName {
