@@ -73,7 +73,7 @@ export class Http2ClientCodec extends Http2Connection<ClientStream> implements C
     stream.streamId = this.#nextStreamId;
     this.#nextStreamId += 2;
     stream.sendWindow = this.peer.initialWindowOctets;
-    this.streams.set(stream.streamId, stream);
+    this.streams.add(stream);
     this.flood.streamsOpened++;
     if (this.aboveWatermark) stream.addBackPressure();
     return true;
@@ -171,11 +171,11 @@ export class Http2ClientCodec extends Http2Connection<ClientStream> implements C
   }
 
   onWireClosed(stream: ClientStream): void {
-    this.streams.delete(stream.streamId);
+    this.streams.delete(stream);
   }
 
   onStreamClosed(stream: ClientStream): void {
-    this.streams.delete(stream.streamId);
+    this.streams.delete(stream);
     this.#callbacks.onStreamClosed(stream, this.reusable);
   }
 
@@ -189,7 +189,7 @@ export class Http2ClientCodec extends Http2Connection<ClientStream> implements C
     this.#goAwayReceived = true;
     this.#callbacks.onGoAway(errorCode, lastStreamId);
     // The server has not touched what is above: it may be sent again elsewhere. RFC 9113 section 6.8.
-    for (const stream of [...this.streams.values()]) {
+    for (const stream of this.streams.snapshot()) {
       if (stream.streamId > lastStreamId) stream.end('remote_refused_stream_reset', Details.GoAway);
     }
   }

@@ -24,6 +24,7 @@ import type { SendSide } from './send-side.ts';
 import type { Http2Stats } from './stats.ts';
 import type { Http2Stream } from './stream.ts';
 import type { StreamOwner } from './stream-owner.ts';
+import { StreamTable } from './stream-table.ts';
 
 const defaultConnectionWindow = 65_535;
 
@@ -41,7 +42,7 @@ export abstract class Http2Connection<Stream extends Http2Stream> implements Fra
   failure: Details | null = null;
   protected readonly options: Http2Options;
   protected readonly stats: Http2Stats;
-  protected readonly streams: Map<number, Stream> = new Map();
+  protected readonly streams: StreamTable<Stream> = new StreamTable();
   protected readonly flood: FloodGuard;
   protected readonly peer: PeerSettings = new PeerSettings();
   protected readonly blockWriter: HeaderBlockWriter;
@@ -281,7 +282,7 @@ export abstract class Http2Connection<Stream extends Http2Stream> implements Fra
   /** A new initial window moves the window of every stream, below zero too. RFC 9113 section 6.9.2. */
   #moveWindows(delta: number): boolean {
     if (delta === 0) return true;
-    for (const stream of this.streams.values()) {
+    for (const stream of this.streams.snapshot()) {
       stream.sendWindow += delta;
       if (stream.sendWindow > max31Bits) return false;
       if (delta > 0 && stream.hasPending) this.#scheduler.add(stream);
@@ -424,7 +425,7 @@ export abstract class Http2Connection<Stream extends Http2Stream> implements Fra
   protected endAll(reason: ResetReason, details: string): void {
     if (this.#status === DispatchStatus.Ok) this.#status = DispatchStatus.ProtocolError;
     this.onEnd();
-    for (const stream of [...this.streams.values()]) stream.end(reason, details);
+    for (const stream of this.streams.snapshot()) stream.end(reason, details);
   }
 
   onConnectionClosed(reason: ResetReason, details: string): void {
@@ -437,12 +438,12 @@ export abstract class Http2Connection<Stream extends Http2Stream> implements Fra
 
   onConnectionAboveWriteBufferHighWatermark(): void {
     this.#aboveWatermark = true;
-    for (const stream of [...this.streams.values()]) stream.addBackPressure();
+    for (const stream of this.streams.snapshot()) stream.addBackPressure();
   }
 
   onConnectionBelowWriteBufferLowWatermark(): void {
     this.#aboveWatermark = false;
-    for (const stream of [...this.streams.values()]) stream.removeBackPressure();
+    for (const stream of this.streams.snapshot()) stream.removeBackPressure();
   }
 
   #countFrame(): void {

@@ -116,7 +116,7 @@ export class Http2ServerCodec extends Http2Connection<ServerStream> implements S
     const request = this.#request;
     const stream = new ServerStream(this, streamId, this.peer.initialWindowOctets);
     stream.wireOctetsReceived = this.blockWireOctets;
-    this.streams.set(streamId, stream);
+    this.streams.add(stream);
     stream.attach(this.#callbacks.newStream(stream));
     if (this.aboveWatermark) stream.addBackPressure();
     if (selfDependent) {
@@ -155,7 +155,7 @@ export class Http2ServerCodec extends Http2Connection<ServerStream> implements S
   }
 
   onStreamClosed(stream: ServerStream, complete: boolean): void {
-    this.streams.delete(stream.streamId);
+    this.streams.delete(stream);
     if (!complete) return;
     this.flood.streamComplete();
     this.#callbacks.onStreamComplete(stream);
