@@ -2,6 +2,7 @@ import type { FormatterContext } from '#gateway/api/access-log.ts';
 import type { ConnectionCallbacks, ConnectionEvent, ConnectionInfo } from '#gateway/api/connection.ts';
 import { ResponseFlag } from '#gateway/api/response-flags.ts';
 import { StreamInfo } from '#gateway/api/stream-info.ts';
+import type { Linked } from '#gateway/base/linked-list.ts';
 import { NetworkFilterManager, type StreamInfoSource } from '#gateway/network/filter-manager.ts';
 import type { SocketConnection } from '#gateway/network/socket-connection.ts';
 import type { Clock } from '#gateway/runtime/clock.ts';
@@ -13,7 +14,10 @@ export interface ConnectionOwner {
 }
 
 /** One connection that a filter chain serves: its statistics, its filters, and what the listener logs at its end. */
-export class ActiveConnection implements ConnectionCallbacks, StreamInfoSource {
+export class ActiveConnection implements ConnectionCallbacks, StreamInfoSource, Linked<ActiveConnection> {
+  previous: ActiveConnection | null = null;
+  next: ActiveConnection | null = null;
+  linked = false;
   readonly config: ListenerConfig;
   readonly info: ConnectionInfo;
   readonly #owner: ConnectionOwner;

@@ -5,6 +5,7 @@ import { ResponseFlag } from '#gateway/api/response-flags.ts';
 import { StreamInfo } from '#gateway/api/stream-info.ts';
 import type { Address } from '#gateway/base/address.ts';
 import { parseIp } from '#gateway/base/ip.ts';
+import { LinkedList } from '#gateway/base/linked-list.ts';
 import { nextConnectionId } from '#gateway/network/connection-id.ts';
 import { SocketConnection } from '#gateway/network/socket-connection.ts';
 import { type ListenSocket, openListenSocket } from '#gateway/runtime/listen-sockets.ts';
@@ -42,8 +43,8 @@ export class Listener implements PendingOwner, ConnectionOwner {
   readonly timers: Timers;
   readonly #server: ServerContext;
   readonly #inherited: InheritedSockets | null;
-  readonly #active = new Set<ActiveConnection>();
-  readonly #pending = new Set<PendingConnection>();
+  readonly #active = new LinkedList<ActiveConnection>();
+  readonly #pending = new LinkedList<PendingConnection>();
   readonly #limitKey: string;
   #config: ListenerConfig;
   #sockets: ListenSocket[] = [];
@@ -110,14 +111,14 @@ export class Listener implements PendingOwner, ConnectionOwner {
 
   /** Ends every connection, of one configuration or of all. */
   closeConnections(config: ListenerConfig | null = null): void {
-    for (const pending of [...this.#pending]) if (config === null) pending.abort();
-    for (const active of [...this.#active]) if (config === null || active.config === config) active.close();
+    for (const pending of this.#pending.snapshot()) if (config === null) pending.abort();
+    for (const active of this.#active.snapshot()) if (config === null || active.config === config) active.close();
   }
 
   /** Asks connections, of one configuration or all, to end when their work is done; with all, handshakes end at once. */
   drainConnections(config: ListenerConfig | null = null): void {
-    for (const pending of [...this.#pending]) if (config === null) pending.abort();
-    for (const active of [...this.#active]) if (config === null || active.config === config) active.drain();
+    for (const pending of this.#pending.snapshot()) if (config === null) pending.abort();
+    for (const active of this.#active.snapshot()) if (config === null || active.config === config) active.drain();
   }
 
   /** @see PendingOwner */

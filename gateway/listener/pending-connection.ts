@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { ConnectionInfo, TlsInfo } from '#gateway/api/connection.ts';
 import type { ListenerFilter } from '#gateway/api/network-filter.ts';
+import type { Linked } from '#gateway/base/linked-list.ts';
 import { attachConnection, detachConnection, type SocketOwner, startReading } from '#gateway/network/socket-events.ts';
 import { ClientHelloReader, maxClientHelloOctets } from '#gateway/protocol/client-hello/client-hello-reader.ts';
 import type { Timer, Timers } from '#gateway/runtime/timers.ts';
@@ -30,7 +31,10 @@ const noOctets: Uint8Array = new Uint8Array(0);
  *     filters --> (chain) --> hello --> handshake --> ready
  *         \----------- close, end, timeout, no chain ------^ gone
  */
-export class PendingConnection implements SocketOwner, DownstreamHandshakeOwner {
+export class PendingConnection implements SocketOwner, DownstreamHandshakeOwner, Linked<PendingConnection> {
+  previous: PendingConnection | null = null;
+  next: PendingConnection | null = null;
+  linked = false;
   readonly #owner: PendingOwner;
   readonly #config: ListenerConfig;
   readonly #socket: Socket;

@@ -1,4 +1,5 @@
 import type { Cancellable, HttpPool, PoolCallbacks, PoolFailureReason } from '#gateway/api/upstream.ts';
+import { type Linked, LinkedList } from '#gateway/base/linked-list.ts';
 import type { ResponseDecoder } from '#gateway/protocol/codec.ts';
 import type { ClusterStats } from '../cluster-stats.ts';
 import type { UpstreamHost } from '../host.ts';
@@ -14,7 +15,10 @@ const alpnOf: Readonly<Record<PoolProtocol, readonly string[]>> = {
 };
 
 /** A request that waits for a connection. */
-class PendingStream implements Cancellable {
+class PendingStream implements Cancellable, Linked<PendingStream> {
+  previous: PendingStream | null = null;
+  next: PendingStream | null = null;
+  linked = false;
   readonly #pool: HostPool;
   readonly decoder: ResponseDecoder;
   readonly callbacks: PoolCallbacks;
@@ -42,8 +46,8 @@ export class HostPool implements HttpPool {
   readonly protocol: PoolProtocol;
   readonly #serverName: string;
   readonly #ready: PoolConnection[] = [];
-  readonly #all = new Set<PoolConnection>();
-  readonly #pending = new Set<PendingStream>();
+  readonly #all = new LinkedList<PoolConnection>();
+  readonly #pending = new LinkedList<PendingStream>();
 
   constructor(
     host: UpstreamHost,
@@ -86,17 +90,17 @@ export class HostPool implements HttpPool {
       return null;
     }
     this.#connectForPending();
-    return this.#pending.has(pending) ? pending : null;
+    return pending.linked ? pending : null;
   }
 
   /** Closes idle connections, and busy ones when their streams end: the host is gone or its pools are replaced. */
   drain(): void {
-    for (const connection of [...this.#all]) if (connection.state !== 'connecting') connection.drain();
+    for (const connection of this.#all.snapshot()) if (connection.state !== 'connecting') connection.drain();
   }
 
   /** Closes everything now: the host failed its health check, or the process ends. */
   closeAll(): void {
-    for (const connection of [...this.#all]) connection.connection.close('abort', 'pool_closed');
+    for (const connection of this.#all.snapshot()) connection.connection.close('abort', 'pool_closed');
   }
 
   /** How many connections there are, connecting ones included. */
@@ -176,7 +180,7 @@ export class HostPool implements HttpPool {
   #servePending(): void {
     const ready = this.#ready;
     while (ready.length > 0 && this.#pending.size > 0) {
-      const next = this.#pending.values().next().value!;
+      const next = this.#pending.first!;
       this.#pending.delete(next);
       this.#pendingEnded();
       this.#attach(ready[ready.length - 1]!, next.decoder, next.callbacks);
@@ -186,7 +190,9 @@ export class HostPool implements HttpPool {
   #connectForPending(): void {
     if (this.#pending.size === 0) return;
     let expected = 0;
-    for (const connection of this.#all) if (connection.state === 'connecting') expected += connection.expectedStreams;
+    for (let connection = this.#all.first; connection !== null; connection = connection.next) {
+      if (connection.state === 'connecting') expected += connection.expectedStreams;
+    }
     while (this.#pending.size > expected) {
       const connection = this.#connect();
       if (connection === null) return;
@@ -231,8 +237,8 @@ export class HostPool implements HttpPool {
 
   #failPending(reason: PoolFailureReason, details: string): void {
     // Those that come in meanwhile (a retry) are not to be failed with these.
-    const failed = [...this.#pending];
-    this.#pending.clear();
+    const failed = this.#pending.snapshot();
+    for (const pending of failed) this.#pending.delete(pending);
     for (const pending of failed) {
       this.#pendingEnded();
       this.stats.rqPendingFailureEject.inc();

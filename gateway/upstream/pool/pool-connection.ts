@@ -1,5 +1,6 @@
 import type { Connection, ConnectionCallbacks, ConnectionEvent, ConnectionSink } from '#gateway/api/connection.ts';
 import type { PoolCallbacks } from '#gateway/api/upstream.ts';
+import type { Linked } from '#gateway/base/linked-list.ts';
 import {
   type ClientCodec,
   type ClientCodecCallbacks,
@@ -18,7 +19,12 @@ import { Keepalive } from './keepalive.ts';
  *     connecting --connected--> ready <--streams at the limit / below it--> busy
  *                                 \---- last request, GOAWAY, age, drain ---> draining --no stream left--> closed
  */
-export class PoolConnection implements ConnectionCallbacks, ConnectionSink, ClientCodecCallbacks, TimerTarget {
+export class PoolConnection
+  implements ConnectionCallbacks, ConnectionSink, ClientCodecCallbacks, TimerTarget, Linked<PoolConnection>
+{
+  previous: PoolConnection | null = null;
+  next: PoolConnection | null = null;
+  linked = false;
   readonly connection: Connection;
   state: 'connecting' | 'ready' | 'busy' | 'draining' | 'closed' = 'connecting';
   protocol: Protocol = 'HTTP/1.1';
