@@ -1,12 +1,21 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Logger } from '#gateway/base/log.ts';
 import type { Clock } from '#gateway/runtime/clock.ts';
-import type { Timer, Timers } from '#gateway/runtime/timers.ts';
-import { type CertificateRequest, checkCertificateRequest } from './ca/certificate-request.ts';
+import type { Random } from '#gateway/runtime/random.ts';
+import type { Timers } from '#gateway/runtime/timers.ts';
+import { AuthorityUpkeep } from './ca/authority-upkeep.ts';
+import { CertificateAuthority, intermediateEntry, rootEntry } from './ca/certificate-authority.ts';
+import type { CertificateRequest } from './ca/certificate-request.ts';
+import { createAuthorityDirectory } from './ca/create-authority.ts';
+import type { StoreSecret } from './ca/encrypted-private-key.ts';
 import { CertificateError, type IssuedCertificate } from './ca/issued-certificate.ts';
-import { defaultRenewalFraction, renewalDelayMs, renewalRetryMs } from './ca/renewal-time.ts';
+import { defaultRenewalFraction } from './ca/renewal-time.ts';
+import { revocationBundle } from './ca/revocation-lists.ts';
 import { SdsServer } from './sds/sds-server.ts';
 import { SecretResources, tlsCertificateSecret, validationContextSecret } from './sds/secret-resources.ts';
-import { CertificateStore } from './store/certificate-store.ts';
+import { AuthoritySource } from './sources/authority-source.ts';
+import type { CertificateSource } from './sources/certificate-source.ts';
 
 /** What the certificate service is to do. */
 export interface CertificateServiceOptions {
@@ -15,14 +24,22 @@ export interface CertificateServiceOptions {
   /** SDS address: loopback `host:port` or `unix:PATH`. Null: no SDS server (for use inside another process). */
   readonly listen: string | null;
   readonly certificates: readonly CertificateRequest[];
+  /** Further sources whose certificates are offered too: watched files, ACME. */
+  readonly sources?: readonly CertificateSource[];
   /** Name of the `validation_context` secret that holds the authority. */
   readonly authorityName: string;
   /** Life of an authority that has to be made, milliseconds. */
   readonly authorityLifetimeMs: number;
+  /** What keys are encrypted with at rest; absent or null: nothing. */
+  readonly secret?: StoreSecret | null;
+  /** Whether the authority's `validation_context` carries its revocation lists. */
+  readonly offerRevocations?: boolean;
   /** Share of a certificate's life after which it is renewed; two thirds when absent. */
   readonly renewalFraction?: number;
   readonly clock: Clock;
   readonly timers: Timers;
+  /** Spreads renewals; absent: they come at their time exactly. */
+  readonly random?: Random;
   readonly log: Logger;
 }
 
@@ -42,162 +59,148 @@ export interface CertificateService {
   readonly port: number;
   /** The secrets on offer. */
   readonly resources: SecretResources;
+  readonly authority: CertificateAuthority;
   /** Path of the authority's certificate, for clients. */
   readonly authorityPath: string;
+  /** All sources, the own authority first. */
+  readonly sources: readonly CertificateSource[];
   status(): CertificateStatus[];
   /** Issues a certificate anew, now, and pushes it. Without a name: all of them. Throws when the name is unknown. */
   rotate(name: string | null): Promise<void>;
+  /** Publishes the revocation list now when something in it is missing: after a revocation in this process. */
+  publishRevocations(): Promise<void>;
   close(): void;
 }
-
-/** The authority's files are called this. */
-const authorityFile = 'ca';
 
 /**
  * Starts the service: makes the authority when the directory has none, issues what is missing, expired or asked for with
  * other names, then serves. Throws {@link CertificateError} on a wrong request or an unusable directory.
  */
 export async function createCertificateService(options: CertificateServiceOptions): Promise<CertificateService> {
-  const problems = options.certificates.flatMap(checkCertificateRequest);
+  const authority = await openOrCreate(options);
+  const problems = options.certificates.flatMap((request) => authority.check(request));
   const names = options.certificates.map(({ name }) => name);
-  for (const name of [authorityFile, options.authorityName]) {
+  for (const source of options.sources ?? []) names.push(...source.names());
+  for (const name of [rootEntry, intermediateEntry, options.authorityName]) {
     if (names.includes(name)) problems.push(`'${name}' is the name of the authority`);
   }
   if (new Set(names).size !== names.length) problems.push('two certificates have the same name');
   if (problems.length > 0) throw new CertificateError(problems.join('; '));
-  const service = new LocalCertificateService(options);
+  const service = new LocalCertificateService(options, authority);
   await service.start();
   return service;
 }
 
+async function openOrCreate(options: CertificateServiceOptions): Promise<CertificateAuthority> {
+  const { directory, authorityLifetimeMs, clock, log } = options;
+  const secret = options.secret ?? null;
+  if (!existsSync(join(directory, `${rootEntry}.crt`))) {
+    const plan = {
+      directory,
+      name: 'sluice local CA',
+      key: 'P-256' as const,
+      rootLifetimeMs: authorityLifetimeMs,
+      intermediateLifetimeMs: authorityLifetimeMs / 2,
+      constraints: null,
+      crlUrl: null,
+      trustDomain: null,
+      secret,
+      rootSecret: secret,
+    };
+    await createAuthorityDirectory(plan, clock.wallMs());
+    log.info(`made a certificate authority, ${join(directory, `${rootEntry}.crt`)}`);
+  }
+  return new CertificateAuthority({ directory, secret, clock });
+}
+
 class LocalCertificateService implements CertificateService {
   readonly resources = new SecretResources();
+  readonly authority: CertificateAuthority;
+  readonly sources: readonly CertificateSource[];
   readonly #options: CertificateServiceOptions;
-  readonly #store: CertificateStore;
+  readonly #own: AuthoritySource;
   readonly #server: SdsServer;
-  readonly #held = new Map<string, IssuedCertificate>();
-  readonly #renewals = new Map<string, Timer>();
-  #authority: IssuedCertificate | null = null;
-  #closed = false;
+  readonly #upkeep: AuthorityUpkeep;
   port = 0;
 
-  constructor(options: CertificateServiceOptions) {
+  constructor(options: CertificateServiceOptions, authority: CertificateAuthority) {
     this.#options = options;
-    this.#store = new CertificateStore(options.directory);
+    this.authority = authority;
     this.#server = new SdsServer(this.resources, options.log);
+    this.#upkeep = new AuthorityUpkeep(authority, options, { onAuthorityChanged: () => this.#offerAuthority() });
+    this.#own = new AuthoritySource({
+      authority,
+      requests: options.certificates,
+      renewalFraction: options.renewalFraction ?? defaultRenewalFraction,
+      clock: options.clock,
+      timers: options.timers,
+      random: options.random ?? null,
+      log: options.log,
+    });
+    this.sources = [this.#own, ...(options.sources ?? [])];
   }
 
   get authorityPath(): string {
-    return this.#store.certificatePath(authorityFile);
+    return this.authority.store.certificatePath(rootEntry);
   }
 
   async start(): Promise<void> {
-    const authority = await this.#openAuthority();
-    this.#authority = authority;
-    this.resources.set(validationContextSecret(this.#options.authorityName, authority.chainPem));
-    for (const request of this.#options.certificates) {
-      const stored = this.#loadUsable(request);
-      if (stored === null) await this.#issue(request);
-      else this.#offer(request, stored);
-    }
+    await this.#upkeep.start();
+    const listener = {
+      onCertificate: (name: string, certificate: IssuedCertificate): void =>
+        this.resources.set(tlsCertificateSecret(name, certificate)),
+    };
+    for (const source of this.sources) await source.start(listener);
     if (this.#options.listen !== null) this.port = await this.#server.listen(this.#options.listen);
   }
 
   status(): CertificateStatus[] {
-    return [...this.#held].map(([name, held]) => ({
-      name,
-      version: this.resources.get(name)!.version,
-      serial: held.serial,
-      names: held.names,
-      not_before: new Date(held.notBeforeMs).toISOString(),
-      not_after: new Date(held.notAfterMs).toISOString(),
-    }));
+    const all: CertificateStatus[] = [];
+    for (const source of this.sources) {
+      for (const name of source.names()) {
+        const held = source.current(name);
+        if (held === null) continue;
+        all.push({
+          name,
+          version: this.resources.get(name)?.version ?? '',
+          serial: held.serial,
+          names: held.names,
+          not_before: new Date(held.notBeforeMs).toISOString(),
+          not_after: new Date(held.notAfterMs).toISOString(),
+        });
+      }
+    }
+    return all;
   }
 
   async rotate(name: string | null): Promise<void> {
-    const wanted = this.#options.certificates.filter((request) => name === null || request.name === name);
-    if (wanted.length === 0) throw new CertificateError(`no certificate named '${name}'`);
-    for (const request of wanted) await this.#issue(request);
+    let found = false;
+    for (const source of this.sources) {
+      for (const candidate of source.names()) {
+        if (name !== null && candidate !== name) continue;
+        found = true;
+        await source.refresh(candidate);
+      }
+    }
+    if (!found) throw new CertificateError(`no certificate named '${name}'`);
+  }
+
+  async publishRevocations(): Promise<void> {
+    await this.#upkeep.check();
   }
 
   close(): void {
-    this.#closed = true;
-    for (const timer of this.#renewals.values()) timer.disable();
+    this.#upkeep.close();
+    for (const source of this.sources) void source.close();
     this.#server.close();
   }
 
-  async #openAuthority(): Promise<IssuedCertificate> {
-    const { clock, log, authorityLifetimeMs } = this.#options;
-    const stored = this.#store.load(authorityFile);
-    if (stored !== null) {
-      if (stored.notAfterMs > clock.wallMs()) return stored;
-      log.warning(`the authority in ${this.#store.directory} has expired: a new one takes its place`);
-    }
-    const { createAuthority } = await import('./ca/x509-toolkit.ts');
-    const made = await createAuthority('sluice local CA', authorityLifetimeMs, clock.wallMs());
-    this.#store.save(authorityFile, made);
-    log.info(`made a certificate authority, ${this.authorityPath}`);
-    return made;
-  }
-
-  /** The stored certificate, unless it is unusable, due for renewal, of another authority or for other names. */
-  #loadUsable(request: CertificateRequest): IssuedCertificate | null {
-    const { log, clock } = this.#options;
-    try {
-      const stored = this.#store.load(request.name);
-      if (stored === null || !stored.issuedBy(this.#authority!) || !stored.covers(request.dns, request.ip)) return null;
-      return renewalDelayMs(stored.notBeforeMs, stored.notAfterMs, this.#fraction, clock.wallMs()) === 0
-        ? null
-        : stored;
-    } catch (error) {
-      if (!(error instanceof CertificateError)) throw error;
-      log.warning(`${error.message}: issuing anew`);
-      return null;
-    }
-  }
-
-  get #fraction(): number {
-    return this.#options.renewalFraction ?? defaultRenewalFraction;
-  }
-
-  async #issue(request: CertificateRequest): Promise<void> {
-    const { issueLeaf } = await import('./ca/x509-toolkit.ts');
-    const issued = await issueLeaf(this.#authority!, request, this.#options.clock.wallMs());
-    if (this.#closed) return;
-    this.#store.save(request.name, issued);
-    this.#offer(request, issued);
-    this.#options.log.info(
-      `issued ${request.name}, serial ${issued.serial}, valid until ${new Date(issued.notAfterMs).toISOString()}`,
-    );
-  }
-
-  #offer(request: CertificateRequest, certificate: IssuedCertificate): void {
-    this.#held.set(request.name, certificate);
-    this.resources.set(tlsCertificateSecret(request.name, certificate));
-    const { notBeforeMs, notAfterMs } = certificate;
-    this.#renewIn(request, renewalDelayMs(notBeforeMs, notAfterMs, this.#fraction, this.#options.clock.wallMs()));
-  }
-
-  #renewIn(request: CertificateRequest, delayMs: number): void {
-    let timer = this.#renewals.get(request.name);
-    if (timer === undefined) {
-      timer = this.#options.timers.create({ onTimer: () => void this.#renew(request) });
-      this.#renewals.set(request.name, timer);
-    }
-    timer.enable(delayMs);
-  }
-
-  /** A failed renewal leaves the old certificate in use and is tried again. */
-  async #renew(request: CertificateRequest): Promise<void> {
-    try {
-      if (this.#authority!.notAfterMs <= this.#options.clock.wallMs()) {
-        this.#authority = await this.#openAuthority();
-        this.resources.set(validationContextSecret(this.#options.authorityName, this.#authority.chainPem));
-      }
-      await this.#issue(request);
-    } catch (error) {
-      this.#options.log.error(`cannot renew ${request.name}: ${(error as Error).message}`);
-      if (!this.#closed) this.#renewIn(request, renewalRetryMs);
-    }
+  #offerAuthority(): void {
+    const { authorityName, offerRevocations } = this.#options;
+    const { rootPem, store } = this.authority;
+    const lists = offerRevocations === true ? revocationBundle(store.directory) : null;
+    const secret = validationContextSecret(authorityName, rootPem, lists);
+    if (this.resources.get(authorityName)?.version !== secret.version) this.resources.set(secret);
+    void this.#own.replaceRevoked();
   }
 }

@@ -18,7 +18,7 @@ export interface IssuedCertificate {
   /** Whether `authority` signed this certificate. */
   issuedBy(authority: IssuedCertificate): boolean;
   /** Whether this certificate names all of these, and nothing else. */
-  covers(dns: readonly string[], ip: readonly string[]): boolean;
+  covers(dns: readonly string[], ip: readonly string[], uri?: readonly string[], email?: readonly string[]): boolean;
 }
 
 /** A stored certificate that cannot be used. The message never shows the key. */
@@ -50,7 +50,13 @@ export function readIssuedCertificate(chainPem: string, privateKeyPem: string): 
     serial: certificate.serialNumber,
     names,
     issuedBy: (authority) => certificate.verify(new X509Certificate(authority.chainPem).publicKey),
-    covers: (dns, ip) => sameSet(names, [...dns.map((name) => `DNS:${name}`), ...ip.map(addressName)]),
+    covers: (dns, ip, uri = [], email = []) =>
+      sameSet(names, [
+        ...dns.map((name) => `DNS:${name.toLowerCase()}`),
+        ...ip.map(addressName),
+        ...uri.map((name) => `URI:${name}`),
+        ...email.map((name) => `email:${name}`),
+      ]),
   };
 }
 

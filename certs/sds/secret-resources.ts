@@ -63,16 +63,21 @@ export function tlsCertificateSecret(name: string, certificate: IssuedCertificat
   return { name, version: versionOf(certificate.chainPem), any: packAny(message) };
 }
 
-/** A `validation_context` secret that trusts one authority. */
-export function validationContextSecret(name: string, authorityPem: string): SecretResource {
+/** A `validation_context` secret that trusts one authority; with `crlPem` (lists of every authority in the chain) it refuses what they name. */
+export function validationContextSecret(
+  name: string,
+  authorityPem: string,
+  crlPem: string | null = null,
+): SecretResource {
+  const crl = crlPem === null ? {} : { crl: { specifier: { case: 'inlineString' as const, value: crlPem } } };
   const message = createMessage<Secret>(secretTypeName, {
     name,
     type: {
       case: 'validationContext',
-      value: { trustedCa: { specifier: { case: 'inlineString', value: authorityPem } } },
+      value: { trustedCa: { specifier: { case: 'inlineString', value: authorityPem } }, ...crl },
     },
   });
-  return { name, version: versionOf(authorityPem), any: packAny(message) };
+  return { name, version: versionOf(authorityPem + (crlPem ?? '')), any: packAny(message) };
 }
 
 /** Versions are made from the certificate, so that they stay the same over a restart with the same certificate. */

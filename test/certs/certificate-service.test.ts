@@ -52,7 +52,7 @@ test('the authority and the certificates survive a restart', async (t) => {
   assert.deepEqual(second.status()[0], before);
   second.close();
   assert.equal(statSync(join(world.directory, 'state')).mode & 0o777, 0o700);
-  for (const key of ['ca.key', 'edge.key']) {
+  for (const key of ['ca.key', 'intermediate.key', 'edge.key']) {
     assert.equal(statSync(join(world.directory, 'state', key)).mode & 0o777, 0o600);
   }
 });
@@ -77,8 +77,8 @@ test('a damaged certificate is issued anew, a damaged authority is refused', asy
   assert.equal(again.status().length, 1);
   again.close();
   assert.ok(world.lines.some((line) => line.startsWith('warning') && line.includes('edge.crt')));
-  writeFileSync(join(world.directory, 'state', 'ca.key'), 'nonsense');
-  await assert.rejects(world.start(), /ca\.crt: the private key is not readable PEM/);
+  writeFileSync(join(world.directory, 'state', 'intermediate.key'), 'nonsense');
+  await assert.rejects(world.start(), /intermediate\.crt: the private key is not readable PEM/);
 });
 
 test('certificates are renewed after two thirds of their life', async (t) => {

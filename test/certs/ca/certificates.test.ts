@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
-import { type CertificateRequest, checkCertificateRequest } from '#certs/ca/certificate-request.ts';
+import type { CertificateRequest } from '#certs/ca/certificate-request.ts';
 import { CertificateError, readIssuedCertificate } from '#certs/ca/issued-certificate.ts';
 import { renewalDelayMs } from '#certs/ca/renewal-time.ts';
 import { createAuthority, issueLeaf } from '#certs/ca/x509-toolkit.ts';
@@ -61,16 +61,4 @@ test('renewal comes after the fraction of the life', () => {
     ['the clock was set back', now - 10_000, 100],
   ];
   for (const [name, at, delay] of cases) assert.equal(renewalDelayMs(now, now + 100, 0.66, at), delay, name);
-});
-
-test('what cannot be issued is refused with its reason', () => {
-  const problem = (change: Partial<CertificateRequest>): string =>
-    checkCertificateRequest({ ...request, ...change }).join('; ');
-  assert.equal(problem({}), '');
-  assert.match(problem({ name: '../edge' }), /name '..\/edge' must be/);
-  assert.match(problem({ dns: [], ip: [] }), /no DNS name and no address/);
-  assert.match(problem({ dns: ['a b'] }), /'a b' is not a DNS name/);
-  assert.match(problem({ dns: ['a.*'] }), /is not a DNS name/);
-  assert.match(problem({ ip: ['1.2.3'] }), /is not an IP address/);
-  assert.match(problem({ lifetimeMs: 10 }), /at least a minute/);
 });
