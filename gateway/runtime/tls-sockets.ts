@@ -1,6 +1,8 @@
+import type { Buffer } from 'node:buffer';
 import { constants } from 'node:crypto';
 import { isIP, type Socket } from 'node:net';
 import tls, { type TLSSocket } from 'node:tls';
+import { runtimeName } from './runtime-name.ts';
 import { abortSocket, type ConnectTarget } from './sockets.ts';
 
 /** Versions that can be asked for. */
@@ -10,7 +12,7 @@ export type TlsVersionName = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
 export interface TlsSettings {
   readonly minVersion: TlsVersionName;
   readonly maxVersion: TlsVersionName;
-  /** OpenSSL list, or ''. */
+  /** OpenSSL list, or ''. BoringSSL's `[A|B]` (equal preference) is understood everywhere. */
   readonly ciphers: string;
   readonly ecdhCurves: string;
   readonly signatureAlgorithms: string;
@@ -32,14 +34,22 @@ export interface HandshakeServerOptions {
   readonly sessionTickets: boolean;
   /** Seconds that a session may be resumed. */
   readonly sessionTimeoutSeconds: number;
+  /** The client's order of cipher suites goes before ours. */
+  readonly preferClientCiphers?: boolean;
+  /** 48 octets that seal session tickets, shared with other servers; absent: keys of its own. Node only. */
+  readonly ticketKeys?: Uint8Array | null;
+  /** OCSP response in DER, for clients that ask for one. Node only. */
+  readonly ocspStaple?: Uint8Array | null;
+  /** Told each line of NSS key log format, with the raw socket. Not on Deno. */
+  readonly keyLog?: ((line: Uint8Array, raw: Socket) => void) | null;
 }
 
 /** Told the outcome of one handshake: exactly one of the two is called, once. */
 export interface HandshakeOwner {
   /** The handshake is done; the peer has not been judged. */
   onHandshake(socket: TLSSocket): void;
-  /** `code` is the system's or the TLS library's. */
-  onHandshakeFailure(code: string, message: string): void;
+  /** `code` is the system's or the TLS library's. `socket` shows what was agreed until then; null: nothing. */
+  onHandshakeFailure(code: string, message: string, socket: TLSSocket | null): void;
 }
 
 const owner = Symbol('handshake owner');
@@ -64,18 +74,26 @@ function onSecureConnection(socket: TLSSocket): void {
 
 function onClientError(error: NodeJS.ErrnoException, socket: TLSSocket): void {
   socket.on('error', ignore);
-  takeOwner(rawSocketOf(socket))?.onHandshakeFailure(error.code ?? '', error.message);
+  takeOwner(rawSocketOf(socket))?.onHandshakeFailure(error.code ?? '', error.message, socket);
 }
 
 function onRawClose(this: OwnedSocket): void {
-  takeOwner(this)?.onHandshakeFailure('ECONNRESET', 'the peer closed the connection during the handshake');
+  takeOwner(this)?.onHandshakeFailure('ECONNRESET', 'the peer closed the connection during the handshake', null);
 }
 
 function ignore(): void {}
 
+// Where the library would let peers renegotiate (RFC 5746), it is told not to; elsewhere there is no such constant.
+const neverRenegotiate = constants.SSL_OP_NO_RENEGOTIATION ?? 0;
+
 function contextOptions(settings: TlsSettings): tls.SecureContextOptions {
-  const options: tls.SecureContextOptions = { minVersion: settings.minVersion, maxVersion: settings.maxVersion };
-  if (settings.ciphers !== '') options.ciphers = settings.ciphers;
+  const { minVersion, maxVersion, ciphers } = settings;
+  const options: tls.SecureContextOptions = { minVersion, maxVersion, secureOptions: neverRenegotiate };
+  if (ciphers !== '') {
+    options.ciphers = runtimeName === 'node' ? ciphers.replaceAll(/[[\]]/g, '').replaceAll('|', ':') : ciphers;
+    // Node's nearest to equals: ChaCha20 goes first for clients that put it first.
+    if (ciphers.includes('|')) options.secureOptions = neverRenegotiate | constants.SSL_OP_PRIORITIZE_CHACHA;
+  }
   if (settings.ecdhCurves !== '') options.ecdhCurve = settings.ecdhCurves;
   if (settings.signatureAlgorithms !== '') options.sigalgs = settings.signatureAlgorithms;
   return options;
@@ -96,13 +114,21 @@ export class HandshakeServer {
       key: options.identity.privateKey,
       requestCert: options.requestClientCertificate,
       rejectUnauthorized: false,
-      honorCipherOrder: true,
+      honorCipherOrder: options.preferClientCiphers !== true,
       sessionTimeout: options.sessionTimeoutSeconds,
       allowHalfOpen: true,
     };
     if (options.alpn !== null) tlsOptions.ALPNProtocols = [options.alpn];
-    if (!options.sessionTickets) tlsOptions.secureOptions = constants.SSL_OP_NO_TICKET;
+    if (!options.sessionTickets) tlsOptions.secureOptions = tlsOptions.secureOptions! | constants.SSL_OP_NO_TICKET;
+    if (options.ticketKeys != null) tlsOptions.ticketKeys = options.ticketKeys as Buffer;
     this.#server = tls.createServer(tlsOptions);
+    const { ocspStaple, keyLog } = options;
+    if (ocspStaple != null) {
+      this.#server.on('OCSPRequest', (_certificate, _issuer, answer) => answer(null, ocspStaple as Buffer));
+    }
+    if (keyLog != null) {
+      this.#server.on('keylog', (line: Uint8Array, socket: TLSSocket) => keyLog(line, rawSocketOf(socket) ?? socket));
+    }
     this.#server.on('secureConnection', onSecureConnection);
     this.#server.on('tlsClientError', onClientError);
   }
@@ -126,6 +152,17 @@ export function refuseSocket(socket: TLSSocket): void {
   // Never both: Node 24 ends with a segmentation fault when the TLS socket is destroyed over a raw one that was reset.
   if (raw === null) socket.destroy();
   else abortSocket(raw);
+}
+
+/** Whether the TLS library knows one cipher suite (or keyword) of an OpenSSL list. */
+export function knowsCipherSuite(name: string): boolean {
+  if (name.startsWith('TLS_')) return false; // by that name only those of TLS 1.3, which cannot be chosen
+  try {
+    tls.createSecureContext({ ciphers: name });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** What one client handshake needs. */
@@ -195,14 +232,23 @@ function sendableName(name: string): string {
   return isIP(name) !== 0 || name.length > 255 ? '' : name;
 }
 
+/** Certificates of one peer that are looked at. */
+const maxPeerChain = 16;
+
 /** The certificates that the peer sent, leaf first, in DER. */
 export function peerChain(socket: TLSSocket): Uint8Array[] {
   const chain: Uint8Array[] = [];
+  if (runtimeName === 'node') {
+    // As sent: getPeerCertificate follows the issuers' names, and leaves out what its own order does not need.
+    let sent = socket.getPeerX509Certificate();
+    for (; sent !== undefined && chain.length < maxPeerChain; sent = sent.issuerCertificate) chain.push(sent.raw);
+    return chain;
+  }
   let certificate = socket.getPeerCertificate(true);
   while (certificate?.raw !== undefined) {
     chain.push(certificate.raw);
     const issuer = certificate.issuerCertificate;
-    if (issuer === undefined || issuer === null || issuer === certificate || chain.length >= 16) break;
+    if (issuer === undefined || issuer === null || issuer === certificate || chain.length >= maxPeerChain) break;
     certificate = issuer;
   }
   return chain;

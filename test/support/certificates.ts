@@ -28,6 +28,7 @@ export interface CertificateOptions {
   /** Extended key usages; default none. */
   readonly usages?: readonly ('serverAuth' | 'clientAuth')[];
   readonly pathLength?: number;
+  readonly extensions?: readonly x509.Extension[];
 }
 
 const usageOids = { serverAuth: '1.3.6.1.5.5.7.3.1', clientAuth: '1.3.6.1.5.5.7.3.2' } as const;
@@ -40,6 +41,8 @@ const algorithms = {
     hash: 'SHA-256',
   },
 } as const;
+/** An extension that no library knows, marked critical. */
+export const unknownCriticalExtension: x509.Extension = new x509.Extension('1.2.3.4.5', true, new Uint8Array([5, 0]));
 let serial = 0;
 
 async function makeKeys(algorithm: (typeof algorithms)['ecdsa' | 'rsa']): Promise<KeyPair> {
@@ -71,6 +74,7 @@ export async function createCertificate(options: CertificateOptions): Promise<Te
     });
     extensions.push(new x509.SubjectAlternativeNameExtension(names));
   }
+  extensions.push(...(options.extensions ?? []));
   serial++;
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: (serial + 0x10000).toString(16).padStart(8, '0'),
