@@ -3,82 +3,105 @@ import type { ServerContext } from '#gateway/api/context.ts';
 import { describeProblem } from '#gateway/config/diagnostics.ts';
 import { loadMessage } from '#gateway/config/load/load-message.ts';
 import { typeNameOf, unpackAny } from '#gateway/proto/registry.ts';
-import type { Timer } from '#gateway/runtime/timers.ts';
-import { type DirectoryWatch, watchDirectory } from '#gateway/runtime/watch-directory.ts';
 import type { Secret } from '#proto-types/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import type { DiscoveryResponse } from '#proto-types/envoy/service/discovery/v3/discovery_pb.ts';
-import type { SdsSecret, SecretSubscription } from './sds-secret.ts';
+import { FileChanges, type FileChangesListener } from './file-changes.ts';
+import { FolderWatches } from './folder-watches.ts';
+import { Patience, type PatienceOwner } from './patience.ts';
+import { pairWaitMs, type SdsSecret, type SecretSubscription } from './sds-secret.ts';
 
 const secretType = 'envoy.extensions.transport_sockets.tls.v3.Secret';
-const gatherMs = 20;
 
-/** Reads a secret from a file that holds a DiscoveryResponse (`resources:`), and again whenever its folder changes. */
-export class FileSubscription implements SecretSubscription {
+/**
+ * Reads a secret from a file that holds a DiscoveryResponse (`resources:`), and again whenever the file changes, or anything in
+ * `watchedFolder` where one is named. A file that cannot be read is looked at again before that is told: it may be half written.
+ */
+export class FileSubscription implements SecretSubscription, FileChangesListener, PatienceOwner {
   readonly #path: string;
-  readonly #folder: string;
+  readonly #watchedFolder: string;
   readonly #target: SdsSecret<unknown>;
-  readonly #server: ServerContext;
-  #timer: Timer | null = null;
-  #watch: DirectoryWatch | null = null;
+  readonly #files: FileChanges;
+  readonly #patience: Patience;
+  #started = false;
   #text = '';
 
-  constructor(path: string, watchedFolder: string, target: SdsSecret<unknown>, server: ServerContext) {
+  constructor(
+    path: string,
+    watchedFolder: string,
+    target: SdsSecret<unknown>,
+    server: ServerContext,
+    folders: FolderWatches = new FolderWatches(),
+  ) {
     this.#path = path;
-    this.#folder = watchedFolder !== '' ? watchedFolder : path.slice(0, Math.max(1, path.lastIndexOf('/'))) || '.';
+    this.#watchedFolder = watchedFolder;
     this.#target = target;
-    this.#server = server;
+    this.#files = new FileChanges({ clock: server.clock, timers: server.timers, folders }, this);
+    this.#patience = new Patience(server.timers, pairWaitMs, this);
   }
 
   start(): void {
-    if (this.#watch !== null) return;
-    try {
-      this.#watch = watchDirectory(path(this.#folder), () => {
-        this.#timer ??= this.#server.timers.create(this);
-        this.#timer.enable(gatherMs);
-      });
-    } catch {
-      this.#target.failed(`the folder ${this.#folder} cannot be watched`);
-    }
-    this.onTimer();
+    if (this.#started) return;
+    this.#started = true;
+    if (this.#watchedFolder === '') this.#files.watch([this.#path], []);
+    else this.#files.watch([], [this.#watchedFolder]);
+    this.onFilesChanged();
   }
 
   close(): void {
-    this.#watch?.close();
-    this.#watch = null;
-    this.#timer?.disable();
+    this.#files.close();
+    this.#patience.end();
   }
 
-  /** @see TimerTarget */
-  onTimer(): void {
+  /** @see FileChangesListener */
+  onFilesChanged(): void {
     let text: string;
     try {
       text = readFileSync(this.#path, 'utf8');
     } catch {
-      this.#target.stats.updateAttempt.inc();
-      this.#target.failed(`${this.#path} cannot be read`);
+      this.#wait(`${this.#path} cannot be read`);
       return;
     }
-    if (text === this.#text) return;
+    if (text === this.#text) {
+      this.#patience.end();
+      return;
+    }
+    const secret = this.#parse(text);
+    if (typeof secret === 'string') {
+      this.#wait(secret);
+      return;
+    }
+    this.#patience.end();
+    this.#text = text;
     this.#target.stats.updateAttempt.inc();
+    this.#target.offer(secret);
+  }
+
+  /** @see PatienceOwner */
+  onPatienceOver(problem: string): void {
+    this.#target.stats.updateAttempt.inc();
+    this.#target.rejected(problem);
+  }
+
+  // There is nothing to serve before the first, so that is told at once.
+  #wait(problem: string): void {
+    if (this.#target.current !== null) this.#patience.wait(problem);
+    else if (this.#target.problem !== problem) this.onPatienceOver(problem);
+  }
+
+  #parse(text: string): Secret | string {
     const { message, diagnostics } = loadMessage<DiscoveryResponse>(
       'envoy.service.discovery.v3.DiscoveryResponse',
       text,
       this.#path,
     );
-    if (diagnostics.failed) {
-      const first = diagnostics.errors[0]!;
-      this.#target.stats.updateRejected.inc();
-      this.#target.failed(`${this.#path}: ${describeProblem(first.path, first.problem, first.suggestion)}`);
-      return;
+    const first = diagnostics.errors[0];
+    if (first !== undefined) return `${this.#path}: ${describeProblem(first.path, first.problem, first.suggestion)}`;
+    try {
+      return findSecret(message, this.#target.name) ?? `${this.#path} has no secret '${this.#target.name}'`;
+    } catch {
+      return `${this.#path}: a resource is malformed`;
     }
-    const secret = findSecret(message, this.#target.name);
-    if (secret === null) this.#target.failed(`${this.#path} has no secret of that name`);
-    else if (this.#target.accept(secret) === '') this.#text = text;
   }
-}
-
-function path(folder: string): string {
-  return folder === '' ? '.' : folder;
 }
 
 /** The secret of a name among a response's resources, or null. */

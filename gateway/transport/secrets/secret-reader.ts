@@ -3,6 +3,11 @@ import type { TlsCertificateSecret, ValidationSecret } from '#gateway/api/secret
 import type { Diagnostics } from '#gateway/config/diagnostics.ts';
 import type { DataSource } from '#proto-types/envoy/config/core/v3/base_pb.ts';
 import type { Secret } from '#proto-types/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
+import type { RehearsalStage } from '../rehearsal/rehearsal-stage.ts';
+import { rehearseAuthorities } from '../rehearsal/rehearse-authorities.ts';
+import { rehearseCertificate } from '../rehearsal/rehearse-certificate.ts';
+import { rehearseHandshake } from '../rehearsal/rehearse-handshake.ts';
+import { type Finding, refusalOf } from '../rehearsal/rules.ts';
 import { checkValidationContext, readValidationSecret } from '../validation-context.ts';
 import { readTlsCertificate } from './read-secret.ts';
 
@@ -11,6 +16,11 @@ export interface SecretReader<T> {
   read(secret: Secret, server: Pick<ServerContext, 'readDataSource'>, diagnostics: Diagnostics): T | null;
   /** Files and folders whose changes mean that the secret must be read again. */
   watched(secret: Secret): { readonly files: readonly string[]; readonly folders: readonly string[] };
+  /**
+   * Tries a value before it is in force; absent: there is nothing to try. `inForce` is what it would replace. `told` is called
+   * once, maybe before this returns.
+   */
+  rehearse?(candidate: T, inForce: T | null, stage: RehearsalStage, told: (findings: readonly Finding[]) => void): void;
 }
 
 function files(...sources: (DataSource | undefined)[]): string[] {
@@ -32,6 +42,11 @@ export const certificateReader: SecretReader<TlsCertificateSecret> = {
     if (watchedDirectory !== undefined) return { files: [], folders: [watchedDirectory.path] };
     return { files: files(certificateChain, privateKey), folders: [] };
   },
+  rehearse(candidate, inForce, { clock, timers, uses }, told) {
+    const found = rehearseCertificate(candidate, inForce, { nowMs: clock.wallMs(), uses });
+    if (refusalOf(found) !== '') told(found);
+    else rehearseHandshake(candidate, inForce !== null, timers, (more) => told([...found, ...more]));
+  },
 };
 
 /** Reads secrets that hold rules for peers. */
@@ -52,5 +67,8 @@ export const validationReader: SecretReader<ValidationSecret> = {
     const { trustedCa, crl, watchedDirectory } = secret.type.value;
     if (watchedDirectory !== undefined) return { files: [], folders: [watchedDirectory.path] };
     return { files: files(trustedCa, crl), folders: [] };
+  },
+  rehearse(candidate, inForce, { clock }, told) {
+    told(rehearseAuthorities(candidate, inForce, clock.wallMs()));
   },
 };

@@ -1,0 +1,108 @@
+import type { Clock } from '#gateway/runtime/clock.ts';
+import type { Timer, Timers, TimerTarget } from '#gateway/runtime/timers.ts';
+import type { FolderListener, FolderWatches } from './folder-watches.ts';
+import { foldersOf, signatureOf } from './watched-paths.ts';
+
+/** Nothing must have happened for this long before files are read: one rotation makes several events. Milliseconds. */
+const quietMs = 30;
+/** Where something happens all the time, files are read this long after the first event all the same. */
+const maxGatherMs = 250;
+/** How often files are looked at where every watch works: network file systems tell nothing of what others do. */
+const slowLookMs = 5000;
+/** How often files are looked at where watches ran out or failed. */
+const fastLookMs = 500;
+
+/** What following files takes of the server. */
+export interface FileChangesServices {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly folders: FolderWatches;
+}
+
+/** Told that files may have changed and are quiet now. They may not be complete: a slow writer pauses too. */
+export interface FileChangesListener {
+  onFilesChanged(): void;
+}
+
+/**
+ * Follows files by whatever way they are replaced: written in place, renamed over, deleted and created, by symbolic links to
+ * files or folders. It watches folders and never files, gathers events, and looks for itself every now and then: often when
+ * watches ran out.
+ */
+export class FileChanges implements FolderListener, TimerTarget {
+  readonly #services: FileChangesServices;
+  readonly #listener: FileChangesListener;
+  readonly #quiet: Timer;
+  readonly #look: Timer;
+  #files: readonly string[] = [];
+  #folders: readonly string[] = [];
+  #followed: readonly string[] = [];
+  #key = '';
+  #signature = '';
+  #firstEventMs = -1;
+  /** True while a folder cannot be watched and files are looked at instead. */
+  polling = false;
+
+  constructor(services: FileChangesServices, listener: FileChangesListener) {
+    this.#services = services;
+    this.#listener = listener;
+    this.#quiet = services.timers.create(this);
+    this.#look = services.timers.create(this);
+  }
+
+  /** Follows these files, and everything in these folders, instead of what was followed before; true when that is new. */
+  watch(files: readonly string[], folders: readonly string[]): boolean {
+    const key = [...files, '', ...folders].join('\n');
+    if (key === this.#key) return false;
+    this.#key = key;
+    this.#files = files;
+    this.#folders = folders;
+    this.#follow();
+    this.#signature = signatureOf(files, folders);
+    return files.length + folders.length > 0;
+  }
+
+  /** Stops. */
+  close(): void {
+    this.watch([], []);
+    this.#quiet.disable();
+  }
+
+  /** @see FolderListener */
+  onFolderChanged(): void {
+    const nowMs = this.#services.clock.nowMs();
+    if (this.#firstEventMs === -1) this.#firstEventMs = nowMs;
+    const leftMs = this.#firstEventMs + maxGatherMs - nowMs;
+    this.#quiet.enable(Math.max(1, Math.min(quietMs, leftMs)));
+  }
+
+  /** @see TimerTarget */
+  onTimer(timer: Timer): void {
+    if (timer === this.#quiet) {
+      this.#firstEventMs = -1;
+      this.#follow();
+      this.#signature = signatureOf(this.#files, this.#folders);
+      this.#listener.onFilesChanged();
+      return;
+    }
+    const signature = signatureOf(this.#files, this.#folders);
+    if (signature !== this.#signature) {
+      this.#signature = signature;
+      this.onFolderChanged();
+    }
+    this.#follow();
+  }
+
+  // Links may lead elsewhere now, and folders may have been made anew.
+  #follow(): void {
+    const inFolders = this.#folders.map((folder) => `${folder}/.`);
+    const wanted = [...new Set([...this.#files, ...inFolders].flatMap(foldersOf))];
+    const { folders } = this.#services;
+    this.polling = false;
+    for (const folder of wanted) if (!folders.follow(folder, this)) this.polling = true;
+    for (const folder of this.#followed) if (!wanted.includes(folder)) folders.leave(folder, this);
+    this.#followed = wanted;
+    if (wanted.length === 0) this.#look.disable();
+    else this.#look.enable(this.polling ? fastLookMs : slowLookMs);
+  }
+}
