@@ -43,6 +43,16 @@ export class Gauge {
   }
 }
 
+/** A text that is shown among the statistics: `sds.<name>.version_text`. */
+export class TextReadout {
+  readonly name: string;
+  value = '';
+
+  constructor(name: string) {
+    this.name = name;
+  }
+}
+
 /** Unit of what a histogram records. */
 export type HistogramUnit = 'unspecified' | 'milliseconds' | 'microseconds' | 'bytes' | 'percent';
 
@@ -62,6 +72,7 @@ export interface Scope {
   counter(name: string): Counter;
   gauge(name: string): Gauge;
   histogram(name: string, unit: HistogramUnit): Histogram;
+  text(name: string): TextReadout;
   /** A child scope, `prefix` joined by a dot. */
   scope(prefix: string): Scope;
   close(): void;

@@ -1,20 +1,10 @@
-import { Counter, Gauge, type Histogram, type HistogramUnit, type Scope } from './stats.ts';
+import { Counter, Gauge, type Histogram, type HistogramUnit, type Scope, TextReadout } from './stats.ts';
 import { StoreHistogram } from './store-histogram.ts';
 
 /** Says which statistics are kept: stats_config.stats_matcher. */
 export interface StatsMatcher {
   /** False: the statistic works but is not shown. */
   accepts(name: string): boolean;
-}
-
-/** A text that is shown among the statistics: `cluster_manager.cds.version_text`. */
-export class TextReadout {
-  readonly name: string;
-  value = '';
-
-  constructor(name: string) {
-    this.name = name;
-  }
 }
 
 class Kind<T> {
@@ -53,7 +43,7 @@ export class StatsStore {
   readonly #counters = new Kind<Counter>();
   readonly #gauges = new Kind<Gauge>();
   readonly #histograms = new Kind<StoreHistogram>();
-  readonly #texts = new Map<string, TextReadout>();
+  readonly #texts = new Kind<TextReadout>();
   readonly #matcher: StatsMatcher | null;
   /** The scope with no prefix. */
   readonly root: Scope;
@@ -88,14 +78,13 @@ export class StatsStore {
     this.#histograms.release(name);
   }
 
-  /** The text of this full name, made on first use. Never dropped. */
-  textReadout(name: string): TextReadout {
-    let text = this.#texts.get(name);
-    if (text === undefined) {
-      text = new TextReadout(name);
-      this.#texts.set(name, text);
-    }
-    return text;
+  /** @internal */
+  takeText(name: string): TextReadout {
+    return this.#texts.take(name, this.#accepts(name), (n) => new TextReadout(n));
+  }
+  /** @internal */
+  releaseText(name: string): void {
+    this.#texts.release(name);
   }
 
   /** All counters, by name. */
@@ -112,7 +101,7 @@ export class StatsStore {
   }
   /** All texts, by name. */
   texts(): TextReadout[] {
-    return [...this.#texts.values()].sort(byName);
+    return [...this.#texts.kept.values()].sort(byName);
   }
 
   /** Ends the histograms' interval: every stats_flush_interval. */
@@ -142,6 +131,7 @@ class StoreScope implements Scope {
   readonly #counters = new Map<string, Counter>();
   readonly #gauges = new Map<string, Gauge>();
   readonly #histograms = new Map<string, Histogram>();
+  readonly #texts = new Map<string, TextReadout>();
 
   constructor(store: StatsStore, prefix: string, parent: StoreScope | null) {
     this.#store = store;
@@ -176,6 +166,15 @@ class StoreScope implements Scope {
     return histogram;
   }
 
+  text(name: string): TextReadout {
+    let text = this.#texts.get(name);
+    if (text === undefined) {
+      text = this.#store.takeText(this.#full(name));
+      this.#texts.set(name, text);
+    }
+    return text;
+  }
+
   scope(prefix: string): Scope {
     // Envoy drops dots at the ends of a prefix.
     const child = new StoreScope(this.#store, this.#full(prefix.replace(/^\.+|\.+$/g, '')), this);
@@ -189,9 +188,11 @@ class StoreScope implements Scope {
     for (const name of this.#counters.keys()) this.#store.releaseCounter(this.#full(name));
     for (const name of this.#gauges.keys()) this.#store.releaseGauge(this.#full(name));
     for (const name of this.#histograms.keys()) this.#store.releaseHistogram(this.#full(name));
+    for (const name of this.#texts.keys()) this.#store.releaseText(this.#full(name));
     this.#counters.clear();
     this.#gauges.clear();
     this.#histograms.clear();
+    this.#texts.clear();
   }
 
   #full(name: string): string {
