@@ -62,6 +62,12 @@ export function keepProcessAlive(): void {
   setInterval(() => {}, 0x7fff_ffff);
 }
 
+/** Keeps the process from ending until what it answers is called. */
+export function holdProcess(): () => void {
+  const handle = setInterval(() => {}, 0x7fff_ffff);
+  return () => clearInterval(handle);
+}
+
 /** Writes text to standard output; `done` is called when it is handed over. */
 export function writeStdout(text: string, done?: () => void): void {
   process.stdout.write(text, () => done?.());

@@ -18,7 +18,11 @@ export type PeerName =
   | 'wrk'
   | 'h2load'
   | 'curl'
-  | 'openssl';
+  | 'openssl'
+  | 'pebble'
+  | 'pebble-challtestsrv'
+  | 'go'
+  | 'go-control-plane';
 
 /** What `SLUICE_REQUIRE` calls a peer, and the file names it may have. */
 const peers: Readonly<Record<PeerName, { readonly requiredAs: string; readonly files: readonly string[] }>> = {
@@ -34,6 +38,10 @@ const peers: Readonly<Record<PeerName, { readonly requiredAs: string; readonly f
   h2load: { requiredAs: 'h2load', files: ['h2load'] },
   curl: { requiredAs: 'curl', files: ['curl'] },
   openssl: { requiredAs: 'openssl', files: ['openssl'] },
+  pebble: { requiredAs: 'pebble', files: ['pebble'] },
+  'pebble-challtestsrv': { requiredAs: 'pebble', files: ['pebble-challtestsrv'] },
+  go: { requiredAs: 'go', files: ['go'] },
+  'go-control-plane': { requiredAs: 'go-control-plane', files: ['sluice-go-control-plane'] },
 };
 
 const found = new Map<PeerName, string | null>();

@@ -1,0 +1,59 @@
+import type { IssuedCertificate } from '../ca/issued-certificate.ts';
+import { exitCodes } from '../cli/command-output.ts';
+import { isLoopback } from '../loopback.ts';
+import { SdsServer } from '../sds/sds-server.ts';
+import { SecretResources, tlsCertificateSecret } from '../sds/secret-resources.ts';
+import { asAcmeError } from './acme-error.ts';
+import type { AcmeJob } from './acme-jobs.ts';
+import { AcmeUsageError } from './acme-options.ts';
+import { ChallengeServers } from './challenge-servers.ts';
+import { openAccount, openSource, openStorage, readExternalAccount } from './open-acme.ts';
+import { writeCertificate } from './write-certificate.ts';
+
+/** `serve`: keeps certificates, answers challenges, and hands the certificates out by SDS until `stopped`. */
+export async function serveCommand(job: AcmeJob, stopped: Promise<void>): Promise<number> {
+  const { options, output, surroundings } = job;
+  const { log } = surroundings;
+  if (options.listen !== null && !isLoopback(options.listen))
+    throw new AcmeUsageError(
+      `--listen ${options.listen}: private keys are served here, so it must be a loopback address or unix:PATH`,
+    );
+  const storage = await openStorage(options, surroundings);
+  const closers: (() => Promise<void> | void)[] = [() => storage.close()];
+  try {
+    const account = openAccount(options, storage, surroundings);
+    const servers = await ChallengeServers.start({ ...options, ...surroundings, storage });
+    closers.push(() => servers.close());
+    if (options.termsAgreed && !(await account.isRegistered())) {
+      const { contacts, termsAgreed } = options;
+      await account.register({ contacts, termsAgreed, externalAccount: readExternalAccount(options) });
+    }
+    const resources = new SecretResources();
+    const onCertificate = (name: string, certificate: IssuedCertificate): void => {
+      resources.set(tlsCertificateSecret(name, certificate));
+      try {
+        if (options.writeTo !== null) writeCertificate(options.writeTo, name, certificate);
+      } catch (error) {
+        log.error(`certificate '${name}': ${asAcmeError(error).message}`);
+      }
+    };
+    let sdsPort = 0;
+    if (options.listen !== null) {
+      const server = new SdsServer(resources, log);
+      closers.push(() => server.close());
+      sdsPort = await server.listen(options.listen);
+      log.info(`SDS on ${options.listen}${sdsPort === 0 ? '' : `, port ${sdsPort}`}`);
+    }
+    const source = openSource(options, options.certificates, storage, account, surroundings);
+    closers.push(() => source.close());
+    await source.start({ onCertificate });
+    if (options.json) {
+      const ports = { sds_port: sdsPort, http_port: servers.httpPort, tls_port: servers.tlsPort };
+      output.write(`${JSON.stringify(ports)}\n`);
+    }
+    await stopped;
+    return exitCodes.ok;
+  } finally {
+    for (const close of closers.reverse()) await close();
+  }
+}
