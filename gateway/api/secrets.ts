@@ -17,6 +17,8 @@ export interface ValidationSecret {
   readonly trustedCa: string;
   /** PEM bundle, or ''. */
   readonly crl: string;
+  /** PEM bundles by SPIFFE trust domain, where the context asks for the SPIFFE validator. */
+  readonly trustDomains?: readonly { readonly name: string; readonly pem: string }[];
   /** The whole envoy CertificateValidationContext message as it came: SAN matchers, hashes and the rest. */
   readonly context: Message;
 }

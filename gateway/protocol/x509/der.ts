@@ -1,13 +1,21 @@
+import { Buffer } from 'node:buffer';
+
 /** Tags of X.690 that certificates use. */
 export const DerTag = {
   Boolean: 0x01,
   Integer: 0x02,
   BitString: 0x03,
   OctetString: 0x04,
+  Null: 0x05,
   Oid: 0x06,
+  Enumerated: 0x0a,
+  Utf8String: 0x0c,
+  BmpString: 0x1e,
+  UniversalString: 0x1c,
   UtcTime: 0x17,
   GeneralizedTime: 0x18,
   Sequence: 0x30,
+  Set: 0x31,
 } as const;
 
 /** Thrown for octets that are not DER; caught where the certificate came in. */
@@ -51,12 +59,14 @@ export class DerReader {
     let length = bytes[at++]!;
     if (length > 0x84 || length === 0x80) throw new DerError('bad length');
     if (length > 0x80) {
-      let left = length - 0x80;
+      const octets = length - 0x80;
       length = 0;
-      for (; left > 0; left--) {
+      for (let left = octets; left > 0; left--) {
         if (at >= this.#end) throw new DerError('truncated');
         length = length * 256 + bytes[at++]!;
       }
+      // DER has one form for each length: X.690 section 10.1.
+      if (length < 0x80 || length < 256 ** (octets - 1)) throw new DerError('length is not minimal');
     }
     if (at + length > this.#end) throw new DerError('truncated');
     if (tag !== -1 && this.tag !== tag) throw new DerError(`tag ${this.tag} where ${tag} was expected`);
@@ -88,9 +98,29 @@ export class DerReader {
     return text;
   }
 
+  /** The current element's content in lower-case hexadecimal. */
+  hex(): string {
+    const { buffer, byteOffset } = this.bytes;
+    return Buffer.from(buffer, byteOffset + this.contentStart, this.contentEnd - this.contentStart).toString('hex');
+  }
+
+  /** The current element, a BOOLEAN. */
+  boolean(): boolean {
+    const octet = this.bytes[this.contentStart]!;
+    if (this.contentEnd - this.contentStart !== 1 || (octet !== 0 && octet !== 0xff)) throw new DerError('bad boolean');
+    return octet !== 0;
+  }
+
+  /** Throws when something is left. */
+  end(): void {
+    if (!this.done) throw new DerError('octets after the end');
+  }
+
   /** The current element as a small non-negative integer. */
   integer(): number {
     let value = 0;
+    if (this.contentEnd === this.contentStart) throw new DerError('empty integer');
+    if ((this.bytes[this.contentStart]! & 0x80) !== 0) throw new DerError('negative integer');
     if (this.contentEnd - this.contentStart > 6) throw new DerError('integer too large');
     for (let i = this.contentStart; i < this.contentEnd; i++) value = value * 256 + this.bytes[i]!;
     return value;

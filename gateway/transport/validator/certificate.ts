@@ -1,22 +1,13 @@
 import { Buffer } from 'node:buffer';
 import { createHash, X509Certificate } from 'node:crypto';
-import { formatIp } from '#gateway/base/ip.ts';
 import { DerError, DerReader, DerTag } from '#gateway/protocol/x509/der.ts';
-
-/** One subject alternative name. */
-export interface AlternativeName {
-  readonly kind: 'dns' | 'uri' | 'ip' | 'email' | 'other';
-  /** IP addresses in their usual text form. */
-  readonly value: string;
-}
-
-const oidKeyUsage = '2.5.29.15';
-const oidAlternativeName = '2.5.29.17';
-const oidBasicConstraints = '2.5.29.19';
-const oidCertificatePolicies = '2.5.29.32';
-const oidExtendedKeyUsage = '2.5.29.37';
-const oidCommonName = '2.5.4.3';
-const keyCertSignBit = 0x04;
+import { type AuthorityKey, authorityKeyMatches, type KeyOwner } from './authority-key.ts';
+import { keyUsage, readExtensions } from './certificate-extensions.ts';
+import { type DistinguishedName, readName } from './distinguished-name.ts';
+import type { DistributionPoint } from './distribution-point.ts';
+import type { AlternativeName, GeneralName } from './general-names.ts';
+import type { ConstrainedNames, NameConstraints } from './name-constraints.ts';
+import type { CertificatePolicies, PolicyHolder } from './policies.ts';
 
 /** Extended key usages that matter to TLS. RFC 5280 section 4.2.1.12. */
 export const extendedUsage = {
@@ -29,53 +20,103 @@ export const extendedUsage = {
  * One X.509 certificate (RFC 5280): the facts read by our own DER reader, which are the same on every runtime, and the
  * signature checked by node:crypto. Throws DerError, or the runtime's error, when the octets are no certificate.
  */
-export class Certificate {
+export class Certificate implements KeyOwner, ConstrainedNames, PolicyHolder {
   readonly der: Uint8Array;
+  /** The Name as it is encoded. */
   readonly subject: Uint8Array;
   readonly issuer: Uint8Array;
+  readonly subjectName: DistinguishedName;
+  readonly issuerName: DistinguishedName;
+  /** Hexadecimal of the serial number's octets. */
+  readonly serial: string;
   readonly publicKeyInfo: Uint8Array;
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
+  readonly version: number;
   readonly isCa: boolean;
   /** -1: none. */
   readonly pathLength: number;
-  /** Null: no key usage extension, so every usage is allowed. */
-  readonly maySignCertificates: boolean;
+  /** Bits as in `keyUsage`, or -1 without the extension: every usage is allowed. */
+  readonly usage: number;
   /** Object identifiers, or null when the extension is absent. */
   readonly extendedUsages: readonly string[] | null;
+  readonly generalNames: readonly GeneralName[];
+  readonly hasAlternativeNames: boolean;
   readonly alternativeNames: readonly AlternativeName[];
-  readonly commonName: string;
+  readonly subjectKeyId: string | null;
+  readonly authorityKey: AuthorityKey | null;
+  readonly nameConstraints: NameConstraints | null;
+  readonly distributionPoints: readonly DistributionPoint[];
+  readonly policies: CertificatePolicies | null;
   /** A critical extension that nobody here understands, or ''. */
   readonly unknownCritical: string;
+  /** An extension is malformed or there twice. */
+  readonly invalidExtension: boolean;
+  /** Subject and issuer have one name. */
+  readonly selfIssued: boolean;
+  /** Self-issued, and nothing speaks against its having signed itself. The signature is not looked at. */
+  readonly selfSigned: boolean;
   #x509: X509Certificate | null = null;
   #fingerprint = '';
 
   constructor(der: Uint8Array) {
     this.der = der;
-    const outer = new DerReader(der).next(DerTag.Sequence).inside();
+    const whole = new DerReader(der);
+    const outer = whole.next(DerTag.Sequence).inside();
+    whole.end();
     const body = outer.next(DerTag.Sequence).inside();
-    if (body.peekTag() === 0xa0) body.next(); // version
-    body.next(DerTag.Integer); // serial
+    this.version = body.peekTag() === 0xa0 ? body.next().inside().next(DerTag.Integer).integer() + 1 : 1;
+    this.serial = body.next(DerTag.Integer).hex();
     const algorithm = body.next(DerTag.Sequence).element();
     // RFC 5280 section 4.1.1.2: the unsigned copy must say the same; not every runtime looks.
     if (Buffer.compare(algorithm, outer.next(DerTag.Sequence).element()) !== 0) throw new DerError('algorithms differ');
     outer.next(DerTag.BitString);
-    if (!outer.done) throw new DerError('octets after the signature');
-    this.issuer = body.next(DerTag.Sequence).element();
+    outer.end();
+    this.issuerName = readName(body);
+    this.issuer = body.element();
     const validity = body.next(DerTag.Sequence).inside();
     this.notBeforeMs = validity.next().timeMs();
     this.notAfterMs = validity.next().timeMs();
-    this.subject = body.next(DerTag.Sequence).element();
-    this.commonName = readCommonName(body.inside());
+    this.subjectName = readName(body);
+    this.subject = body.element();
     this.publicKeyInfo = body.next(DerTag.Sequence).element();
     while (!body.done && body.peekTag() !== 0xa3) body.next();
-    const extensions = readExtensions(body);
+    const extensions = readExtensions(body, this.issuerName.parts);
     this.isCa = extensions.isCa;
     this.pathLength = extensions.pathLength;
-    this.maySignCertificates = extensions.maySignCertificates;
+    this.usage = extensions.keyUsage;
     this.extendedUsages = extensions.extendedUsages;
-    this.alternativeNames = extensions.alternativeNames;
+    this.generalNames = extensions.alternativeNames ?? [];
+    this.hasAlternativeNames = extensions.alternativeNames !== null;
+    this.alternativeNames = this.generalNames.flatMap((name) => name.alternative ?? []);
+    this.subjectKeyId = extensions.subjectKeyId;
+    this.authorityKey = extensions.authorityKey;
+    this.nameConstraints = extensions.nameConstraints;
+    this.distributionPoints = extensions.distributionPoints;
+    this.policies = extensions.policies;
     this.unknownCritical = extensions.unknownCritical;
+    this.invalidExtension = extensions.invalid;
+    this.selfIssued = this.subjectName.key === this.issuerName.key;
+    this.selfSigned = this.selfIssued && authorityKeyMatches(this.authorityKey, this) && this.maySignCertificates;
+  }
+
+  /** The last common name of the subject, or ''. */
+  get commonName(): string {
+    return this.subjectName.commonName;
+  }
+
+  get issuerKey(): string {
+    return this.issuerName.key;
+  }
+
+  /** Whether its key usage lets it sign certificates. */
+  get maySignCertificates(): boolean {
+    return this.allows(keyUsage.certSign);
+  }
+
+  /** Whether its key usage has one of these bits, or does not limit anything. */
+  allows(bits: number): boolean {
+    return this.usage === -1 || (this.usage & bits) !== 0;
   }
 
   /** The runtime's own object, made when a signature is to be checked. */
@@ -95,93 +136,21 @@ export class Certificate {
     return createHash('sha256').update(this.publicKeyInfo).digest('base64');
   }
 
-  /** Whether `issuer`'s name is the one this certificate names, and its key made the signature. */
+  /** Whether `issuer` looks like the one that issued this: name, key identifier and key usage. The signature is not looked at. */
+  mayBeIssuedBy(issuer: Certificate): boolean {
+    if (this.issuerName.key !== issuer.subjectName.key || this.invalidExtension || issuer.invalidExtension)
+      return false;
+    return authorityKeyMatches(this.authorityKey, issuer) && issuer.maySignCertificates;
+  }
+
+  /** Whether `issuer`'s key made the signature. */
   signedBy(issuer: Certificate): boolean {
-    if (Buffer.compare(this.issuer, issuer.subject) !== 0) return false;
     try {
       return this.x509.verify(issuer.x509.publicKey);
     } catch {
       return false; // a key or signature algorithm that the runtime does not know
     }
   }
-}
-
-interface Extensions {
-  isCa: boolean;
-  pathLength: number;
-  maySignCertificates: boolean;
-  extendedUsages: string[] | null;
-  alternativeNames: AlternativeName[];
-  unknownCritical: string;
-}
-
-function readExtensions(body: DerReader): Extensions {
-  const found: Extensions = {
-    isCa: false,
-    pathLength: -1,
-    maySignCertificates: true,
-    extendedUsages: null,
-    alternativeNames: [],
-    unknownCritical: '',
-  };
-  if (body.done) return found;
-  const list = body.next(0xa3).inside().next(DerTag.Sequence).inside();
-  while (!list.done) {
-    const extension = list.next(DerTag.Sequence).inside();
-    const oid = extension.next(DerTag.Oid).oid();
-    let critical = false;
-    if (extension.peekTag() === DerTag.Boolean) critical = extension.next().content()[0] !== 0;
-    const value = extension.next(DerTag.OctetString).inside();
-    if (oid === oidBasicConstraints) {
-      const constraints = value.next(DerTag.Sequence).inside();
-      if (constraints.peekTag() === DerTag.Boolean) found.isCa = constraints.next().content()[0] !== 0;
-      if (constraints.peekTag() === DerTag.Integer) found.pathLength = constraints.next().integer();
-    } else if (oid === oidKeyUsage) {
-      const bits = value.next(DerTag.BitString).content();
-      found.maySignCertificates = ((bits[1] ?? 0) & keyCertSignBit) !== 0;
-    } else if (oid === oidExtendedKeyUsage) {
-      const usages = value.next(DerTag.Sequence).inside();
-      found.extendedUsages = [];
-      while (!usages.done) found.extendedUsages.push(usages.next(DerTag.Oid).oid());
-    } else if (oid === oidAlternativeName) {
-      found.alternativeNames = readAlternativeNames(value.next(DerTag.Sequence).inside());
-    } else if (critical && oid !== oidCertificatePolicies) {
-      found.unknownCritical = oid;
-    }
-  }
-  return found;
-}
-
-function readAlternativeNames(list: DerReader): AlternativeName[] {
-  const names: AlternativeName[] = [];
-  while (!list.done) {
-    list.next();
-    // Context tags of GeneralName, RFC 5280 section 4.2.1.6.
-    if (list.tag === 0x81) names.push({ kind: 'email', value: list.text() });
-    else if (list.tag === 0x82) names.push({ kind: 'dns', value: list.text() });
-    else if (list.tag === 0x86) names.push({ kind: 'uri', value: list.text() });
-    else if (list.tag === 0x87) names.push({ kind: 'ip', value: addressText(list.content()) });
-  }
-  return names;
-}
-
-function addressText(octets: Uint8Array): string {
-  if (octets.length !== 4 && octets.length !== 16) return '';
-  let bits = 0n;
-  for (const octet of octets) bits = (bits << 8n) | BigInt(octet);
-  return formatIp({ family: octets.length === 4 ? 4 : 6, bits });
-}
-
-function readCommonName(subject: DerReader): string {
-  let name = '';
-  while (!subject.done) {
-    const set = subject.next().inside();
-    while (!set.done) {
-      const attribute = set.next(DerTag.Sequence).inside();
-      if (attribute.next(DerTag.Oid).oid() === oidCommonName) name = attribute.next().text();
-    }
-  }
-  return name;
 }
 
 /** The certificates of a PEM text, in its order. Throws when one of them is malformed. */

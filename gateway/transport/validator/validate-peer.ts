@@ -1,38 +1,75 @@
-import { Buffer } from 'node:buffer';
-import { type Certificate, extendedUsage } from './certificate.ts';
+import type { Certificate } from './certificate.ts';
+import { findPath } from './find-path.ts';
+import type { PathRules } from './path-rules.ts';
 import { anySanMatches, type SanMatcher } from './san-matcher.ts';
+import { type SpiffeRules, validateSvid } from './spiffe.ts';
+import type { TrustStore } from './trust-store.ts';
 
 /** What is asked of a peer's certificate: CertificateValidationContext, compiled. */
 export interface PeerRules {
-  /** Trust anchors; null: no chain is asked for. An intermediate or leaf listed here is trusted as it stands. */
-  readonly anchors: readonly Certificate[] | null;
-  /** Trusted DNS name, URI or address; empty: any. */
+  /** Trust anchors with their CRLs; null: no chain is asked for. An intermediate or leaf among them is trusted as it stands. */
+  readonly trust: TrustStore | null;
+  /** Trusted names; empty: any. */
   readonly sans: readonly SanMatcher[];
   /** SHA-256 fingerprints, lower-case hexadecimal without colons; with `publicKeyHashes`, one of all must match. */
   readonly fingerprints: readonly string[];
   readonly publicKeyHashes: readonly string[];
   readonly allowExpired: boolean;
-  /** trust_chain_verification ACCEPT_UNTRUSTED: any certificate will do; the chain is judged only to be told of. */
+  /** trust_chain_verification ACCEPT_UNTRUSTED: any certificate will do; it is judged only to be told of. */
   readonly acceptUntrusted: boolean;
   /** Intermediates allowed between leaf and anchor. */
   readonly maxDepth: number;
-  /** What the peer is: a `server` needs serverAuth where the certificate limits its usages. */
+  /** What the peer is: a `server` needs serverAuth where a certificate limits its usages. */
   readonly peer: 'server' | 'client';
+  /** Which certificates of the chain are looked up in the CRLs. */
+  readonly revocation: PathRules['revocation'];
+  /** custom_validator_config envoy.tls.cert_validator.spiffe, which takes the place of all the above; or null. */
+  readonly spiffe: SpiffeRules | null;
 }
 
 /** Which of Envoy's counters a refusal belongs to. */
 export type PeerFailure = 'none' | 'no_certificate' | 'chain' | 'san' | 'hash';
 
-/** The verdict on a peer. `detail` says why not, in OpenSSL's words where it has them. */
+/** The verdict on a peer. */
 export interface PeerVerdict {
+  /** `none`: let in. */
   readonly failure: PeerFailure;
+  /** What is counted, which may be a failure although the peer is let in: ACCEPT_UNTRUSTED. */
+  readonly counted: PeerFailure;
+  /** Why it was refused, in Envoy's words, or ''. */
   readonly detail: string;
-  /** Whether the chain was found good (it may be accepted without). */
+  /** Whether something was asked for and found good (the peer may be accepted without). */
   readonly chainTrusted: boolean;
+  /** The path that was found from the leaf to its anchor, both included; empty when there is none. */
+  readonly path: readonly Certificate[];
 }
 
-const maxSignatureChecks = 64;
-const noIssuer = 'unable to get local issuer certificate';
+/** The verdict on octets that are no certificate. */
+export const malformedPeer: PeerVerdict = {
+  failure: 'chain',
+  counted: 'chain',
+  detail: 'verify cert failed: malformed certificate',
+  chainTrusted: false,
+  path: [],
+};
+
+/** Whether a client is asked for a certificate at all. */
+export function asksForCertificate(rules: PeerRules | null, required: boolean): boolean {
+  if (rules === null) return required;
+  if (required || rules.acceptUntrusted || rules.trust !== null || rules.spiffe !== null) return true;
+  return rules.sans.length + rules.fingerprints.length + rules.publicKeyHashes.length > 0;
+}
+
+/**
+ * Whether a client without a certificate is turned away, as Envoy has it: `require_client_certificate` works through a trusted
+ * CA and is without effect where there is none; names, hashes and trust domains need a certificate whether or not it is set.
+ */
+export function needsCertificate(rules: PeerRules | null, required: boolean): boolean {
+  if (rules === null) return false;
+  if (rules.spiffe !== null || (required && rules.trust !== null)) return true;
+  const judged = rules.sans.length + rules.fingerprints.length + rules.publicKeyHashes.length > 0;
+  return judged && !rules.acceptUntrusted;
+}
 
 /**
  * Judges what a peer sent, leaf first. Pure: the time is given. Nothing is trusted that `rules` does not name: the
@@ -40,117 +77,48 @@ const noIssuer = 'unable to get local issuer certificate';
  */
 export function validatePeer(chain: readonly Certificate[], rules: PeerRules, nowMs: number): PeerVerdict {
   const leaf = chain[0];
-  if (leaf === undefined)
-    return { failure: 'no_certificate', detail: 'peer did not return a certificate', chainTrusted: false };
-  let chainTrusted = false;
-  if (rules.anchors !== null) {
-    const problem = new PathSearch(chain, rules.anchors, rules, nowMs).run(leaf);
-    chainTrusted = problem === '';
-    if (!chainTrusted && !rules.acceptUntrusted) {
-      return {
-        failure: 'chain',
-        detail: `X509_verify_cert: certificate verification error at depth 0: ${problem}`,
-        chainTrusted,
-      };
+  if (leaf === undefined) {
+    const detail = 'peer did not return a certificate';
+    return { failure: 'no_certificate', counted: 'no_certificate', detail, chainTrusted: false, path: [] };
+  }
+  if (rules.spiffe !== null) return validateSvid(chain, rules.spiffe, nowMs);
+  let path: readonly Certificate[] = [];
+  if (rules.trust !== null) {
+    const { trust, allowExpired, maxDepth, peer, revocation } = rules;
+    const pathRules: PathRules = { store: trust, partialChains: true, allowExpired, maxDepth, peer, revocation };
+    const answer = findPath(leaf, chain, pathRules, nowMs);
+    if (answer.problem !== null) {
+      const { text, depth } = answer.problem;
+      const detail = `verify cert failed: X509_verify_cert: certificate verification error at depth ${depth}: ${text}`;
+      return verdict('chain', detail, rules, path);
     }
+    path = answer.path;
   }
-  if (rules.acceptUntrusted) return { failure: 'none', detail: '', chainTrusted };
   if (rules.sans.length > 0 && !anySanMatches(leaf, rules.sans)) {
-    return { failure: 'san', detail: 'verify cert failed: SAN matcher', chainTrusted };
+    return verdict('san', 'verify cert failed: SAN matcher', rules, path);
   }
-  if (rules.fingerprints.length > 0 || rules.publicKeyHashes.length > 0) {
-    const known =
-      rules.fingerprints.includes(leaf.fingerprint) ||
-      (rules.publicKeyHashes.length > 0 && rules.publicKeyHashes.includes(leaf.publicKeyHash));
-    if (!known) return { failure: 'hash', detail: 'verify cert failed: cert hash and spki', chainTrusted };
+  const { fingerprints, publicKeyHashes } = rules;
+  const pinned = fingerprints.length + publicKeyHashes.length > 0;
+  if (pinned && !fingerprints.includes(leaf.fingerprint) && !knownKey(leaf, publicKeyHashes)) {
+    return verdict('hash', 'verify cert failed: cert hash and spki', rules, path);
   }
-  return { failure: 'none', detail: '', chainTrusted };
+  const judged = rules.trust !== null || pinned || rules.sans.length > 0;
+  // Rules that ask for nothing let nobody in who shows a certificate, as in Envoy.
+  if (!judged && !rules.acceptUntrusted) return verdict('unasked', '', rules, path);
+  return { failure: 'none', counted: 'none', detail: '', chainTrusted: judged, path };
 }
 
-/** Searches a path from the leaf to an anchor, depth first, bounded in depth and in signature checks. */
-class PathSearch {
-  readonly #sent: readonly Certificate[];
-  readonly #anchors: readonly Certificate[];
-  readonly #rules: PeerRules;
-  readonly #nowMs: number;
-  #checks = 0;
-  #problem: string = noIssuer;
+function knownKey(leaf: Certificate, hashes: readonly string[]): boolean {
+  return hashes.length > 0 && hashes.includes(leaf.publicKeyHash);
+}
 
-  constructor(sent: readonly Certificate[], anchors: readonly Certificate[], rules: PeerRules, nowMs: number) {
-    this.#sent = sent;
-    this.#anchors = anchors;
-    this.#rules = rules;
-    this.#nowMs = nowMs;
-  }
-
-  /** '' when a path was found, else why not. */
-  run(leaf: Certificate): string {
-    const usage = this.#usageProblem(leaf);
-    if (usage !== '') return usage;
-    if (this.#reaches(leaf, 0)) return '';
-    const selfSigned = Buffer.compare(leaf.subject, leaf.issuer) === 0;
-    return selfSigned && this.#problem === noIssuer ? 'self-signed certificate' : this.#problem;
-  }
-
-  #reaches(certificate: Certificate, issuersBelow: number): boolean {
-    const own =
-      this.#dateProblem(certificate) || (certificate.unknownCritical === '' ? '' : 'unhandled critical extension');
-    if (own !== '') {
-      this.#problem = own;
-      return false;
-    }
-    for (const anchor of this.#anchors) if (anchor.fingerprint === certificate.fingerprint) return true;
-    for (const anchor of this.#anchors) {
-      if (this.#mayIssue(anchor, certificate, issuersBelow) && this.#dateOk(anchor)) return true;
-    }
-    if (issuersBelow >= this.#rules.maxDepth) {
-      this.#problem = 'certificate chain too long';
-      return false;
-    }
-    for (let i = 1; i < this.#sent.length; i++) {
-      const issuer = this.#sent[i]!;
-      if (issuer === certificate || !this.#mayIssue(issuer, certificate, issuersBelow)) continue;
-      if (this.#reaches(issuer, issuersBelow + 1)) return true;
-    }
-    return false;
-  }
-
-  #mayIssue(issuer: Certificate, certificate: Certificate, issuersBelow: number): boolean {
-    if (++this.#checks > maxSignatureChecks) return false;
-    if (!certificate.signedBy(issuer)) return false;
-    if (!issuer.isCa || !issuer.maySignCertificates) {
-      this.#problem = 'invalid CA certificate';
-      return false;
-    }
-    if (issuer.pathLength !== -1 && issuersBelow > issuer.pathLength) {
-      this.#problem = 'path length constraint exceeded';
-      return false;
-    }
-    const usage = this.#usageProblem(issuer);
-    if (usage !== '') {
-      this.#problem = usage;
-      return false;
-    }
-    return true;
-  }
-
-  #dateOk(certificate: Certificate): boolean {
-    const problem = this.#dateProblem(certificate);
-    if (problem !== '') this.#problem = problem;
-    return problem === '';
-  }
-
-  #dateProblem(certificate: Certificate): string {
-    if (this.#rules.allowExpired) return '';
-    if (this.#nowMs < certificate.notBeforeMs) return 'certificate is not yet valid';
-    if (this.#nowMs > certificate.notAfterMs) return 'certificate has expired';
-    return '';
-  }
-
-  #usageProblem(certificate: Certificate): string {
-    const usages = certificate.extendedUsages;
-    if (usages === null || usages.includes(extendedUsage.any) || usages.includes(extendedUsage[this.#rules.peer]))
-      return '';
-    return 'unsupported certificate purpose';
-  }
+function verdict(
+  failure: 'chain' | 'san' | 'hash' | 'unasked',
+  detail: string,
+  rules: PeerRules,
+  path: readonly Certificate[],
+): PeerVerdict {
+  const counted = failure === 'unasked' ? 'none' : failure;
+  if (rules.acceptUntrusted) return { failure: 'none', counted, detail: '', chainTrusted: false, path };
+  return { failure: failure === 'unasked' ? 'chain' : failure, counted, detail, chainTrusted: false, path: [] };
 }

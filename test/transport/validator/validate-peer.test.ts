@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { Certificate, parseCertificates } from '#gateway/transport/validator/certificate.ts';
 import { dnsNameCovers, exactDnsMatcher } from '#gateway/transport/validator/san-matcher.ts';
+import { TrustStore } from '#gateway/transport/validator/trust-store.ts';
 import { type PeerRules, validatePeer } from '#gateway/transport/validator/validate-peer.ts';
 import { type CertificateOptions, createCertificate, type TestCertificate } from '#test/support/certificates.ts';
 
@@ -32,9 +33,11 @@ const rsaLeaf = await make('rsa', { issuer: root, key: 'rsa' });
 
 const parse = (...list: TestCertificate[]): Certificate[] => list.flatMap((c) => parseCertificates(c.certificate));
 
+const trusting = (...list: TestCertificate[]): TrustStore => new TrustStore(parse(...list), []);
+
 function rules(more: Partial<PeerRules> = {}): PeerRules {
   return {
-    anchors: parse(root),
+    trust: trusting(root),
     sans: [],
     fingerprints: [],
     publicKeyHashes: [],
@@ -42,6 +45,8 @@ function rules(more: Partial<PeerRules> = {}): PeerRules {
     acceptUntrusted: false,
     maxDepth: 100,
     peer: 'server',
+    revocation: 'none',
+    spiffe: null,
     ...more,
   };
 }
@@ -58,9 +63,9 @@ const cases: readonly {
   { name: 'the root sent along', chain: [leaf, mid, root], failure: 'none' },
   { name: 'an RSA key', chain: [rsaLeaf], failure: 'none' },
   { name: 'a missing intermediate', chain: [leaf], failure: 'chain', detail: /unable to get local issuer/ },
-  { name: 'an intermediate as anchor', chain: [leaf], rules: { anchors: parse(mid) }, failure: 'none' },
-  { name: 'the leaf itself as anchor', chain: [selfSigned], rules: { anchors: parse(selfSigned) }, failure: 'none' },
-  { name: 'self-signed', chain: [selfSigned], failure: 'chain', detail: /self-signed certificate/ },
+  { name: 'an intermediate as anchor', chain: [leaf], rules: { trust: trusting(mid) }, failure: 'none' },
+  { name: 'the leaf itself as anchor', chain: [selfSigned], rules: { trust: trusting(selfSigned) }, failure: 'none' },
+  { name: 'self-signed', chain: [selfSigned], failure: 'chain', detail: /self signed certificate/ },
   { name: 'a root of the same name with another key', chain: [byImpostor], failure: 'chain' },
   { name: 'expired', chain: [expired], failure: 'chain', detail: /has expired/ },
   { name: 'expired, which is allowed', chain: [expired], rules: { allowExpired: true }, failure: 'none' },
@@ -77,14 +82,19 @@ const cases: readonly {
     chain: [deep, low, mid],
     rules: { maxDepth: 1 },
     failure: 'chain',
-    detail: /too long/,
+    detail: /at depth 2: unable to get local issuer/,
   },
   { name: 'a client certificate for a server', chain: [clientOnly], failure: 'chain', detail: /purpose/ },
   { name: 'a client certificate for a client', chain: [clientOnly], rules: { peer: 'client' }, failure: 'none' },
   { name: 'nothing sent', chain: [], failure: 'no_certificate' },
   { name: 'untrusted but accepted', chain: [selfSigned], rules: { acceptUntrusted: true }, failure: 'none' },
-  { name: 'no anchors asked for', chain: [selfSigned], rules: { anchors: null }, failure: 'none' },
-  { name: 'nobody trusted', chain: [leaf, mid], rules: { anchors: [] }, failure: 'chain' },
+  {
+    name: 'no anchors asked for',
+    chain: [selfSigned],
+    rules: { trust: null, fingerprints: [parse(selfSigned)[0]!.fingerprint] },
+    failure: 'none',
+  },
+  { name: 'nobody trusted', chain: [leaf, mid], rules: { trust: trusting() }, failure: 'chain' },
   { name: 'the name', chain: [leaf, mid], rules: { sans: [exactDnsMatcher('a.test')] }, failure: 'none' },
   {
     name: 'a name under the wildcard',
@@ -125,8 +135,13 @@ describe('validatePeer', () => {
   it('a wildcard covers one label', () => {
     assert.equal(dnsNameCovers('*.b.test', 'x.b.test'), true);
     assert.equal(dnsNameCovers('*.B.test', 'X.b.TEST'), true);
-    for (const host of ['b.test', 'y.x.b.test', '.b.test']) assert.equal(dnsNameCovers('*.b.test', host), false, host);
-    assert.equal(dnsNameCovers('*.test', 'b.test'), false);
+    for (const host of ['b.test', 'y.x.b.test']) assert.equal(dnsNameCovers('*.b.test', host), false, host);
+    assert.equal(dnsNameCovers('*.test', 'b.test'), true);
+    assert.equal(dnsNameCovers('a*c.test', 'abc.test'), true);
+    assert.equal(dnsNameCovers('a*c.test', 'ac.test'), true);
+    assert.equal(dnsNameCovers('ab*bc.test', 'abc.test'), false);
+    for (const pattern of ['a*c*.test', 'xn--*.test', 'x.*.test', '*'])
+      assert.equal(dnsNameCovers(pattern, 'abc.test'), false);
   });
 
   it('malformed certificates are refused, never a crash or a hang', () => {
