@@ -111,7 +111,7 @@ export const rotationStyles: readonly RotationStyle[] = [
     name: 'symbolic links of the files, as certbot',
     prepare(folder, pair) {
       write(join(folder, 'archive', 'v0'), pair);
-      mkdirSync(join(folder, 'live'));
+      mkdirSync(join(folder, 'live'), { recursive: true });
       for (const file of ['tls.crt', 'tls.key']) symlinkSync(`../archive/v0/${file}`, join(folder, 'live', file));
     },
     async rotate(folder, pair, round, pause) {
@@ -141,7 +141,7 @@ export const rotationStyles: readonly RotationStyle[] = [
     name: 'timestamped folders and links, as the CSI driver',
     prepare(folder, pair) {
       const mount = join(folder, 'live');
-      mkdirSync(mount);
+      mkdirSync(mount, { recursive: true });
       const stamped = '..2026_01_01_00_00_00.000000000';
       write(join(mount, stamped, 'tls'), pair);
       symlinkSync(stamped, join(mount, '..data'));
