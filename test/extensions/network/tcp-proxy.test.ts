@@ -69,6 +69,20 @@ describe('tcp_proxy', () => {
     up.close();
   });
 
+  it('passes on a half-close that came before the upstream was there', async () => {
+    const server = listenerTestContext();
+    const up = await upstream((socket) => socket.on('end', () => socket.end()).resume());
+    addTestCluster(server, 'c', up.port);
+    const manager = await proxy(server);
+    const client = net.connect({ port: portOf(manager), host: '127.0.0.1', allowHalfOpen: true });
+    client.end();
+    client.resume();
+    await once(client, 'end');
+    await untilLogged(server);
+    stopListeners(manager);
+    up.close();
+  });
+
   it('holds a fast sender back while the receiver is slow, and loses nothing', async () => {
     const server = listenerTestContext();
     const total = 24 * 1024 * 1024;

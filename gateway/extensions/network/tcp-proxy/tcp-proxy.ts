@@ -54,6 +54,7 @@ export class TcpProxy implements NetworkFilter, ConnectionCallbacks, TcpPoolCall
   #cluster: UpstreamCluster | null = null;
   #attempts = 0;
   #waiting = false; // downstream is read-disabled until the upstream is there
+  #endedEarly = false; // downstream half-closed before the upstream was there
   #done = false;
   #idleTimer: Timer | null = null;
   #durationTimer: Timer | null = null;
@@ -104,7 +105,10 @@ export class TcpProxy implements NetworkFilter, ConnectionCallbacks, TcpPoolCall
 
   onData(chunk: Uint8Array, endStream: boolean): NetworkFilterStatus {
     const upstream = this.#upstream;
-    if (upstream === null) return NetworkFilterStatus.StopIteration; // its end comes with its close
+    if (upstream === null) {
+      this.#endedEarly ||= endStream;
+      return NetworkFilterStatus.StopIteration;
+    }
     const { streamInfo } = this.#callbacks;
     this.#config.stats.cxRxBytesTotal.inc(chunk.length);
     streamInfo.octetsReceived += chunk.length;
@@ -135,6 +139,7 @@ export class TcpProxy implements NetworkFilter, ConnectionCallbacks, TcpPoolCall
     }
     this.#waiting = false;
     this.#downstream.readDisable(false);
+    if (this.#endedEarly) connection.endWrite();
   }
 
   onTcpFailure(reason: PoolFailureReason, details: string, host: Host | null): void {
