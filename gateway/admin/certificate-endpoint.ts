@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { CertificateView } from '#gateway/api/admin-views.ts';
-import { alternativeNames } from '#gateway/formatter/peer-certificate.ts';
+import { certificateFacts } from '#gateway/formatter/peer-certificate.ts';
+import type { GeneralNameKind } from '#gateway/protocol/x509/general-name.ts';
 import { type AdminEndpoint, jsonReply } from './endpoint.ts';
 
 const dayMs = 86_400_000;
@@ -22,9 +23,9 @@ function details(view: CertificateView | null, nowMs: number): unknown[] {
       path: view.path,
       serial_number: certificate.serialNumber.toLowerCase(),
       subject_alt_names: [
-        ...names(certificate, 'DNS', 'dns'),
-        ...names(certificate, 'URI', 'uri'),
-        ...names(certificate, 'IP Address', 'ip_address'),
+        ...names(certificate, 'dns', 'dns'),
+        ...names(certificate, 'uri', 'uri'),
+        ...names(certificate, 'ip', 'ip_address'),
       ],
       days_until_expiration: String(Math.max(0, Math.floor((untilMs - nowMs) / dayMs))),
       valid_from: timestamp(Date.parse(certificate.validFrom)),
@@ -34,8 +35,8 @@ function details(view: CertificateView | null, nowMs: number): unknown[] {
   return found;
 }
 
-function names(certificate: X509Certificate, kind: string, field: string): unknown[] {
-  return (alternativeNames(certificate, kind)?.split(',') ?? []).map((name) => ({ [field]: name }));
+function names(certificate: X509Certificate, kind: GeneralNameKind, field: string): unknown[] {
+  return (certificateFacts(certificate.raw)?.namesOf(kind) ?? []).map((name) => ({ [field]: name }));
 }
 
 function timestamp(ms: number): string {

@@ -11,9 +11,14 @@ export interface TlsInfo {
   readonly alpn: string;
   /** SNI of the ClientHello, or ''. */
   readonly serverName: string;
+  /** Lower-case hexadecimal, or '': TLS 1.3 has none. */
   readonly sessionId: string;
   /** The peer's leaf certificate in DER, or null when it sent none. */
   readonly peerCertificate: Uint8Array | null;
+  /** What the peer sent, leaf first, in DER; empty when it sent nothing. */
+  readonly peerChain: readonly Uint8Array[];
+  /** Our own leaf certificate in DER, or null when none was chosen. */
+  readonly localCertificate: Uint8Array | null;
   /** Whether our validator accepted the peer's certificate. */
   readonly peerValidated: boolean;
 }
@@ -35,6 +40,10 @@ export class ConnectionInfo {
   /** Names of the listener and of the filter chain that serve it, or ''. */
   listenerName = '';
   filterChainName = '';
+  /** MD5 fingerprint of the ClientHello and its successor; filled by tls_inspector when asked, else ''. */
+  ja3 = '';
+  ja4 = '';
+  /** Of a failed handshake too: what was known by then. */
   tls: TlsInfo | null = null;
   /** Why the TLS handshake failed, or ''. %DOWNSTREAM_TRANSPORT_FAILURE_REASON%. */
   transportFailureReason = '';

@@ -1,11 +1,8 @@
-import type { X509Certificate } from 'node:crypto';
 import type { FormatterContext } from '#gateway/api/access-log.ts';
-import type { TlsInfo } from '#gateway/api/connection.ts';
 import type { Address } from '#gateway/base/address.ts';
-import { ConfigError } from '#gateway/config/diagnostics.ts';
-import { alternativeNames, peerCertificate, rfc2253 } from './peer-certificate.ts';
-import { type Operator, type OperatorTable, plainNumber, plainText, textProvider } from './provider.ts';
-import { compileTimeFormat } from './time-format.ts';
+import { type Operator, type OperatorTable, plainNumber, plainText } from './provider.ts';
+import { requestedServerName } from './server-name-operator.ts';
+import { tlsOperators } from './tls-operators.ts';
 
 type AddressOf = (context: FormatterContext) => Address | null;
 
@@ -41,52 +38,9 @@ function withoutPort(text: string): string {
   return colon === -1 || text.indexOf(':') !== colon ? text : text.slice(0, colon);
 }
 
-type TlsOf = (context: FormatterContext) => TlsInfo | null;
-const downstreamTls: TlsOf = ({ streamInfo }) => streamInfo.connection.tls;
-const upstreamTls: TlsOf = ({ streamInfo }) => streamInfo.upstreamConnection?.tls ?? null;
-
-function peer(tls: TlsOf, get: (certificate: X509Certificate) => string | null): Operator {
-  return plainText((context) => {
-    const certificate = peerCertificate(tls(context));
-    return certificate === null ? null : get(certificate);
-  });
-}
-
-function validity(tls: TlsOf, get: (certificate: X509Certificate) => string): Operator {
-  return {
-    params: 'optional',
-    length: false,
-    compile(params, name) {
-      const format = compileTimeFormat(params === '' ? '%Y-%m-%dT%H:%M:%S.000Z' : params, false);
-      if (format === null) throw new ConfigError('', `%${name}%: '${params}' is not a known time format`);
-      return textProvider((context) => {
-        const certificate = peerCertificate(tls(context));
-        return certificate === null ? null : format(Date.parse(get(certificate)));
-      });
-    },
-  };
-}
-
-const hexOf = (fingerprint: string): string => fingerprint.replaceAll(':', '').toLowerCase();
-
-function tlsOperators(side: 'DOWNSTREAM' | 'UPSTREAM', tls: TlsOf): OperatorTable {
-  return {
-    [`${side}_TLS_VERSION`]: plainText((context) => tls(context)?.version),
-    [`${side}_TLS_CIPHER`]: plainText((context) => tls(context)?.cipher),
-    [`${side}_TLS_SESSION_ID`]: plainText((context) => tls(context)?.sessionId),
-    [`${side}_PEER_SUBJECT`]: peer(tls, (c) => rfc2253(c.subject)),
-    [`${side}_PEER_ISSUER`]: peer(tls, (c) => rfc2253(c.issuer)),
-    [`${side}_PEER_URI_SAN`]: peer(tls, (c) => alternativeNames(c, 'URI')),
-    [`${side}_PEER_DNS_SAN`]: peer(tls, (c) => alternativeNames(c, 'DNS')),
-    [`${side}_PEER_IP_SAN`]: peer(tls, (c) => alternativeNames(c, 'IP Address')),
-    [`${side}_PEER_EMAIL_SAN`]: peer(tls, (c) => alternativeNames(c, 'email')),
-    [`${side}_PEER_SERIAL`]: peer(tls, (c) => c.serialNumber.toLowerCase()),
-    [`${side}_PEER_FINGERPRINT_256`]: peer(tls, (c) => hexOf(c.fingerprint256)),
-    [`${side}_PEER_FINGERPRINT_1`]: peer(tls, (c) => hexOf(c.fingerprint)),
-    [`${side}_PEER_CERT`]: peer(tls, (c) => encodeURIComponent(`${c.toString().trimEnd()}\n`)),
-    [`${side}_PEER_CERT_V_START`]: validity(tls, (c) => c.validFrom),
-    [`${side}_PEER_CERT_V_END`]: validity(tls, (c) => c.validTo),
-  };
+/** A text whose spaces become underscores, so that it stays one word of a log line. */
+function oneWord(get: (context: FormatterContext) => string | null): Operator {
+  return plainText((context) => get(context)?.replaceAll(/\s/g, '_'));
 }
 
 /** Operators about the connections on both sides. */
@@ -109,11 +63,11 @@ export const connectionOperators: OperatorTable = {
   UPSTREAM_CONNECTION_ID: plainNumber(({ streamInfo }) => streamInfo.upstreamConnection?.id ?? null),
   UPSTREAM_SERVER_NAME: plainText(({ streamInfo }) => streamInfo.upstreamConnection?.tls?.serverName),
   CONNECTION_ID: plainNumber(({ streamInfo }) => streamInfo.connection.id),
-  REQUESTED_SERVER_NAME: plainText(({ streamInfo }) => streamInfo.connection.requestedServerName),
+  REQUESTED_SERVER_NAME: requestedServerName,
   CONNECTION_TERMINATION_DETAILS: plainText(({ streamInfo }) => streamInfo.connection.terminationDetails),
-  DOWNSTREAM_TRANSPORT_FAILURE_REASON: plainText(({ streamInfo }) => streamInfo.connection.transportFailureReason),
+  DOWNSTREAM_TRANSPORT_FAILURE_REASON: oneWord(({ streamInfo }) => streamInfo.connection.transportFailureReason),
+  UPSTREAM_TRANSPORT_FAILURE_REASON: oneWord(({ streamInfo }) => streamInfo.upstreamTransportFailureReason),
   FILTER_CHAIN_NAME: plainText(({ streamInfo }) => streamInfo.connection.filterChainName),
   LISTENER_NAME: plainText(({ streamInfo }) => streamInfo.connection.listenerName),
-  ...tlsOperators('DOWNSTREAM', downstreamTls),
-  ...tlsOperators('UPSTREAM', upstreamTls),
+  ...tlsOperators,
 };

@@ -148,7 +148,6 @@ export const streamOperators: OperatorTable = {
   UPSTREAM_CLUSTER: words((s) => s.cluster?.observabilityName),
   UPSTREAM_CLUSTER_RAW: words((s) => s.cluster?.name),
   UPSTREAM_REQUEST_ATTEMPT_COUNT: info((s) => s.upstreamRequestAttempts),
-  UPSTREAM_TRANSPORT_FAILURE_REASON: words((s) => s.upstreamTransportFailureReason),
   STREAM_ID: words((s) => s.requestId),
   ACCESS_LOG_TYPE: words((s) => (s.endMs < 0 ? 'NotSet' : s.protocol === null ? 'TcpConnectionEnd' : 'DownstreamEnd')),
   TRACE_ID: words((s) => s.traceId),

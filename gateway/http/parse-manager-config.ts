@@ -11,10 +11,10 @@ import type { TypedExtensionConfig } from '#proto-types/envoy/config/core/v3/ext
 import type { HttpConnectionManager } from '#proto-types/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import type { HeaderMutation as EarlyMutation } from '#proto-types/envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation_pb.ts';
 import type { UuidRequestIdConfig } from '#proto-types/envoy/extensions/request_id/uuid/v3/uuid_pb.ts';
-import type { ClientCertOptions, ForwardClientCert } from './client-cert-header.ts';
 import { http2ServerStats, readHttp1Options, readHttp2Options, readKeepalive } from './codec-options.ts';
 import { DateHeader } from './date-header.ts';
 import { compileFilterChain } from './filter-chain-config.ts';
+import type { ClientCertOptions, ForwardClientCert } from './forward-client-cert.ts';
 import { compileLocalReplies } from './local-replies.ts';
 import type { ManagerConfig, ManagerTimeouts, RouteTableSource, UpgradeOptions } from './manager-config.ts';
 import { ListenerHttpStats, ManagerStats } from './manager-stats.ts';

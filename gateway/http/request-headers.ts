@@ -5,7 +5,7 @@ import type { HeaderMap } from '#gateway/protocol/headers/header-map.ts';
 import type { RequestHead } from '#gateway/protocol/headers/message-head.ts';
 import { HeadFormatContext } from '#gateway/route/format-context.ts';
 import { applyMutationList } from '#gateway/route/header-mutations.ts';
-import { mutateClientCertHeader } from './client-cert-header.ts';
+import { mutateClientCertHeader } from './forward-client-cert.ts';
 import { addressFromForwardedFor, isLoopback } from './forwarded-for.ts';
 import type { ManagerConfig } from './manager-config.ts';
 import { chooseRequestId } from './request-id.ts';

@@ -1,6 +1,5 @@
 import type { FormatterContext } from '#gateway/api/access-log.ts';
 import type { ConnectionCallbacks, ConnectionEvent, ConnectionInfo } from '#gateway/api/connection.ts';
-import { ResponseFlag } from '#gateway/api/response-flags.ts';
 import { StreamInfo } from '#gateway/api/stream-info.ts';
 import type { Linked } from '#gateway/base/linked-list.ts';
 import { NetworkFilterManager, type StreamInfoSource } from '#gateway/network/filter-manager.ts';
@@ -62,9 +61,6 @@ export class ActiveConnection implements ConnectionCallbacks, StreamInfoSource, 
 
   /** The connection ended before its transport was ready. */
   abandoned(): void {
-    if (this.info.transportFailureReason !== '' && this.config.accessLogs.length > 0) {
-      this.streamInfo.setFlag(ResponseFlag.DownstreamProtocolError);
-    }
     this.#finish();
   }
 

@@ -155,6 +155,11 @@ export class Listener implements PendingOwner, ConnectionOwner {
   }
 
   /** @see PendingOwner */
+  logUnserved(config: ListenerConfig, info: ConnectionInfo): void {
+    if (config.accessLogs.length > 0) this.#log(config, info, null);
+  }
+
+  /** @see PendingOwner */
   onPendingGone(pending: PendingConnection): void {
     this.#pending.delete(pending);
   }
@@ -187,11 +192,17 @@ export class Listener implements PendingOwner, ConnectionOwner {
 
   #noChain(config: ListenerConfig, info: ConnectionInfo): void {
     config.stats.noFilterChainMatch.inc();
-    if (config.accessLogs.length === 0) return;
+    if (config.accessLogs.length > 0) this.#log(config, info, ResponseFlag.NoRouteFound);
+  }
+
+  /** A line about a connection without a chain; with a flag: for want of one. */
+  #log(config: ListenerConfig, info: ConnectionInfo, flag: typeof ResponseFlag.NoRouteFound | null): void {
     const nowMs = this.#server.clock.nowMs();
     const streamInfo = new StreamInfo(info, nowMs, info.startWallMs);
-    streamInfo.setFlag(ResponseFlag.NoRouteFound);
-    streamInfo.responseCodeDetails = 'filter_chain_not_found';
+    if (flag !== null) {
+      streamInfo.setFlag(flag);
+      streamInfo.responseCodeDetails = 'filter_chain_not_found';
+    }
     streamInfo.endMs = nowMs;
     info.listenerName = config.name;
     for (const logger of config.accessLogs) logger.log(connectionLogContext(streamInfo));

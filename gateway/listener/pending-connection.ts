@@ -4,9 +4,12 @@ import type { ConnectionInfo, TlsInfo } from '#gateway/api/connection.ts';
 import type { ListenerFilter } from '#gateway/api/network-filter.ts';
 import type { Linked } from '#gateway/base/linked-list.ts';
 import { attachConnection, detachConnection, type SocketOwner, startReading } from '#gateway/network/socket-events.ts';
+import type { ClientHello } from '#gateway/protocol/client-hello/client-hello.ts';
 import { ClientHelloReader, maxClientHelloOctets } from '#gateway/protocol/client-hello/client-hello-reader.ts';
 import type { Timer, Timers } from '#gateway/runtime/timers.ts';
 import type { DownstreamHandshakeOwner, DownstreamTls } from '#gateway/transport/downstream-tls.ts';
+import { refuseHello, strangerOctets } from '#gateway/transport/refused-hello.ts';
+import { tlsFailureText } from '#gateway/transport/tls-failure-text.ts';
 import type { ActiveConnection } from './active-connection.ts';
 import type { FilterChain, ListenerConfig } from './listener-config.ts';
 
@@ -19,6 +22,8 @@ export interface PendingOwner {
   activate(config: ListenerConfig, chain: FilterChain, info: ConnectionInfo): ActiveConnection;
   /** The transport is ready; `socket` is the TLS socket or the raw one, nothing of it consumed. */
   onTransportReady(socket: Socket, active: ActiveConnection, chain: FilterChain, secure: boolean): void;
+  /** Logs a connection that ended before it had a chain. */
+  logUnserved(config: ListenerConfig, info: ConnectionInfo): void;
   onPendingGone(pending: PendingConnection): void;
 }
 
@@ -48,6 +53,8 @@ export class PendingConnection implements SocketOwner, DownstreamHandshakeOwner,
   #hello: ClientHelloReader | null = null;
   #timer: Timer | null = null;
   #reading = false;
+  #logged = false;
+  #parsed: ClientHello | null = null;
 
   constructor(owner: PendingOwner, config: ListenerConfig, socket: Socket, info: ConnectionInfo) {
     this.#owner = owner;
@@ -102,7 +109,10 @@ export class PendingConnection implements SocketOwner, DownstreamHandshakeOwner,
     }
     if (this.#stage === 'done') return;
     this.#config.stats.cxTransportSocketConnectTimeout.inc();
-    this.#fail('TLS_error: transport socket connect timeout');
+    this.#info.terminationDetails = 'transport socket timeout was reached';
+    const tls = this.#chain?.tls ?? null;
+    if (tls !== null) this.#info.tls = this.#parsed === null ? tls.strangerInfo() : tls.unfinishedInfo(this.#parsed);
+    this.#fail('');
   }
 
   onTlsReady(socket: TLSSocket, info: TlsInfo): void {
@@ -114,8 +124,10 @@ export class PendingConnection implements SocketOwner, DownstreamHandshakeOwner,
     this.#ready(socket, true);
   }
 
-  onTlsFailure(reason: string): void {
-    if (this.#stage === 'handshake' || this.#stage === 'hello') this.#fail(reason);
+  onTlsFailure(reason: string, info: TlsInfo | null): void {
+    if (this.#stage !== 'handshake' && this.#stage !== 'hello') return;
+    this.#info.tls = info;
+    this.#fail(reason);
   }
 
   #runFilters(): void {
@@ -151,6 +163,7 @@ export class PendingConnection implements SocketOwner, DownstreamHandshakeOwner,
     if (this.#info.detectedTransportProtocol === '') this.#info.detectedTransportProtocol = 'raw_buffer';
     const chain = this.#owner.chooseChain(this.#config, this.#info);
     if (chain === null) {
+      this.#logged = true;
       this.#fail('');
       return;
     }
@@ -169,16 +182,20 @@ export class PendingConnection implements SocketOwner, DownstreamHandshakeOwner,
   #readHello(): void {
     const tls = this.#chain!.tls!;
     const status = this.#hello!.read(this.#peeked);
-    if (status === 'need_more') {
+    if (status === 'need_more' || (status === 'not_tls' && this.#peeked.length < strangerOctets)) {
       this.#read();
       return;
     }
-    if (status !== 'complete') {
-      tls.stats.connectionError.inc();
-      this.#fail(`TLS_error: ${helloProblems[status]}`);
-      return;
-    }
-    this.#handshake(tls);
+    if (status === 'complete') this.#handshake(tls);
+    else this.#refuseHello(tls);
+  }
+
+  #refuseHello(tls: DownstreamTls): void {
+    tls.stats.connectionError.inc();
+    this.#info.tls = tls.strangerInfo();
+    const { reason, alert } = refuseHello(this.#peeked);
+    if (alert !== null) this.#socket.write(alert);
+    this.#fail(tlsFailureText(reason));
   }
 
   #handshake(tls: DownstreamTls): void {
@@ -187,6 +204,7 @@ export class PendingConnection implements SocketOwner, DownstreamHandshakeOwner,
     if (this.#info.requestedServerName === '') this.#info.requestedServerName = hello.serverName;
     this.#release();
     this.#hello = null;
+    this.#parsed = hello;
     detachConnection(this.#socket);
     tls.start(this.#socket, hello, this);
   }
@@ -225,15 +243,10 @@ export class PendingConnection implements SocketOwner, DownstreamHandshakeOwner,
     this.#info.transportFailureReason = reason;
     this.#socket.destroy();
     this.#owner.onPendingGone(this);
-    this.#active?.abandoned();
+    if (this.#active !== null) this.#active.abandoned();
+    else if (!this.#logged) this.#owner.logUnserved(this.#config, this.#info);
   }
 }
-
-const helloProblems = {
-  not_tls: 'the first octets are not TLS',
-  invalid: 'malformed ClientHello',
-  too_large: 'ClientHello too large',
-} as const;
 
 function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
   const all = new Uint8Array(first.length + second.length);

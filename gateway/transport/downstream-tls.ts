@@ -1,35 +1,56 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { TlsInfo } from '#gateway/api/connection.ts';
-import type { ClientHello } from '#gateway/protocol/client-hello/client-hello.ts';
+import { certificateFacts } from '#gateway/formatter/peer-certificate.ts';
+import { type ClientHello, TlsVersion } from '#gateway/protocol/client-hello/client-hello.ts';
 import type { Clock } from '#gateway/runtime/clock.ts';
 import { type HandshakeOwner, HandshakeServer, peerChain, refuseSocket } from '#gateway/runtime/tls-sockets.ts';
 import type { Scope } from '#gateway/stats/stats.ts';
 import { chooseIdentity, chooseProtocol, type IdentityIndex, indexIdentities } from './choose-identity.ts';
 import type { CommonTls } from './common-tls.ts';
+import type { Identity } from './identity.ts';
+import { missingStaple, type StaplePolicy, stapleAction } from './ocsp-staple.ts';
 import { PeerChains } from './peer-chains.ts';
 import { SocketFactoryStats, SslStats } from './ssl-stats.ts';
-import { tlsInfoOf } from './tls-info.ts';
+import {
+  libraryFailureText,
+  missingCertificateText,
+  secretMissingText,
+  tlsFailureText,
+  verdictText,
+} from './tls-failure-text.ts';
+import { failedTlsInfo, type HandshakeFacts, tlsInfoOf } from './tls-info.ts';
 import { compileMaterial, type TlsMaterial, watchMaterial } from './tls-material.ts';
-import { type PeerRules, validatePeer } from './validator/validate-peer.ts';
+import { asksForCertificate, malformedPeer, needsCertificate, validatePeer } from './validator/validate-peer.ts';
 
 /** The rest of a DownstreamTlsContext. */
 export interface DownstreamTlsOptions {
   readonly requireClientCertificate: boolean;
-  /** A client that sends no SNI is turned away. */
+  /** A client that sends no SNI, or one that no certificate is for, is turned away. (Envoy does nothing with it.) */
   readonly requireSni: boolean;
   readonly fullScanCertsOnSniMismatch: boolean;
   readonly sessionTickets: boolean;
   readonly sessionTimeoutSeconds: number;
+  /** Seal session tickets, or null: each handshake server has keys of its own. */
+  readonly ticketKeys: Uint8Array | null;
+  readonly staplePolicy: StaplePolicy;
+  readonly preferClientCiphers: boolean;
 }
 
 /** Told the outcome of one downstream handshake: exactly one of the two, once. */
 export interface DownstreamHandshakeOwner {
   /** Done, and the peer accepted. No octet has been read from `socket`. */
   onTlsReady(socket: TLSSocket, info: TlsInfo): void;
-  /** `reason` is the text of %DOWNSTREAM_TRANSPORT_FAILURE_REASON%. The socket is to be destroyed. */
-  onTlsFailure(reason: string): void;
+  /**
+   * `reason` is the text of %DOWNSTREAM_TRANSPORT_FAILURE_REASON%, '' when the peer just went; `info` is what was known by
+   * then, or null. The socket is to be destroyed.
+   */
+  onTlsFailure(reason: string, info: TlsInfo | null): void;
 }
+
+const noServerNameText: string = tlsFailureText('CONNECTION_REJECTED');
+const noStapleText: string = tlsFailureText('CONNECTION_REJECTED');
+const none: ReadonlySet<number> = new Set();
 
 /** Everything made from one set of secrets. Handshakes in progress keep theirs when it is replaced. */
 class ActiveContext {
@@ -38,9 +59,15 @@ class ActiveContext {
   /** By certificate, then ALPN answer ('' is none). Made when first chosen. */
   readonly servers = new Map<string, HandshakeServer>();
 
-  constructor(material: TlsMaterial) {
+  /** Whether a certificate may be withheld from a client for want of a fresh OCSP staple. */
+  readonly demandsStaples: boolean;
+
+  constructor(material: TlsMaterial, policy: StaplePolicy) {
     this.material = material;
     this.index = indexIdentities(material.identities);
+    this.demandsStaples = material.identities.some(
+      ({ staple, mustStaple }) => mustStaple || policy === 'must' || (policy === 'strict' && staple !== null),
+    );
   }
 }
 
@@ -96,76 +123,135 @@ export class DownstreamTls {
     const active = this.#active;
     if (active === null) {
       this.#factoryStats.downstreamSecretsNotReady.inc();
-      owner.onTlsFailure('TLS_error: Secret is not supplied by SDS');
+      owner.onTlsFailure(secretMissingText, null);
       return;
     }
-    if (this.#options.requireSni && hello.serverName === '') {
+    const choice = this.#choice(active, hello);
+    if (choice === -1) {
       this.stats.connectionError.inc();
-      owner.onTlsFailure('TLS_error: the client sent no server name');
+      owner.onTlsFailure(noServerNameText, failedTlsInfo(null, this.expectedVersion(hello), factsOf(hello, null)));
       return;
     }
-    const maxTls13 = this.#common.settings.maxVersion === 'TLSv1.3';
-    const choice = chooseIdentity(active.index, hello, maxTls13, this.#options.fullScanCertsOnSniMismatch);
+    const identity = active.material.identities[choice]!;
+    const staple = stapleAction(identity, this.#options.staplePolicy, hello, this.#clock.wallMs());
+    this.stats.staple(staple);
+    if (staple === 'fail') {
+      owner.onTlsFailure(noStapleText, failedTlsInfo(null, this.expectedVersion(hello), factsOf(hello, identity)));
+      return;
+    }
     const alpn = chooseProtocol(this.#common.alpn, hello.applicationProtocols);
-    const server = this.#server(active, choice, alpn);
+    const server = this.#server(active, choice, alpn, staple === 'staple');
     if (server === null) {
-      owner.onTlsFailure('TLS_error: the TLS library refuses the certificate');
+      owner.onTlsFailure('TLS_error: the TLS library refuses the certificate', null);
       return;
     }
-    server.start(raw, new DownstreamHandshake(this, active.material, hello.serverName, owner));
+    server.start(raw, new DownstreamHandshake(this, active.material, choice, hello, owner));
   }
 
-  /** Judges a finished handshake. '' when accepted, else why not; counts either way. */
-  judge(socket: TLSSocket, material: TlsMaterial, serverName: string, accept: (info: TlsInfo) => void): string {
-    const sent = peerChain(socket);
+  /** What is logged of a client whose first octets are no ClientHello. */
+  strangerInfo(): TlsInfo {
+    const local = this.#active?.material.identities[0]?.leaf.der ?? null;
+    return failedTlsInfo(null, 'TLSv1.2', { serverName: '', peerChain: [], localCertificate: local });
+  }
+
+  /** What is logged of a handshake that came to no end. */
+  unfinishedInfo(hello: ClientHello): TlsInfo {
+    const active = this.#active;
+    const identity = active === null ? null : active.material.identities[this.#choice(active, hello)];
+    return failedTlsInfo(null, this.expectedVersion(hello), factsOf(hello, identity ?? null));
+  }
+
+  /** The version that a handshake with this client would agree on; of a failed one that is all that is known. */
+  expectedVersion(hello: ClientHello): string {
+    const { minVersion, maxVersion } = this.#common.settings;
+    const low = TlsVersion[wireNames[minVersion]];
+    const high = TlsVersion[wireNames[maxVersion]];
+    let best = 0;
+    for (const version of hello.versions) if (version >= low && version <= high && version > best) best = version;
+    for (const [name, key] of Object.entries(wireNames)) if (TlsVersion[key] === best) return name;
+    return 'TLSv1.2';
+  }
+
+  /** Judges a finished handshake and counts it; the owner is told, last. */
+  judge(socket: TLSSocket, material: TlsMaterial, facts: HandshakeFacts, owner: DownstreamHandshakeOwner): void {
+    const sent = facts.peerChain;
     const rules = material.rules;
     let validated = false;
+    let peerChain = sent;
     if (sent.length === 0) {
       if (needsCertificate(rules, this.#options.requireClientCertificate)) {
         this.stats.refused('no_certificate');
-        return 'TLS_error: peer did not return a certificate';
+        refuse(socket, facts, owner, missingCertificateText);
+        return;
       }
     } else if (rules !== null) {
-      const chain = this.#chains.parse(sent);
-      const verdict =
-        chain === null
-          ? ({ failure: 'chain', detail: 'malformed certificate', chainTrusted: false } as const)
-          : validatePeer(chain, rules, this.#clock.wallMs());
+      const resumed = socket.isSessionReused();
+      const chain = this.#chains.parse(sent, resumed);
+      const verdict = chain === null ? malformedPeer : validatePeer(chain, rules, this.#clock.wallMs());
+      this.stats.refused(verdict.counted);
       if (verdict.failure !== 'none') {
-        this.stats.refused(verdict.failure);
-        return `TLS_error: CERTIFICATE_VERIFY_FAILED: ${verdict.detail}`;
+        refuse(socket, facts, owner, verdictText(verdict, certificateFacts(sent[0])?.names ?? []));
+        return;
       }
-      if (chain !== null) this.#chains.remember(chain);
+      this.#chains.remember(verdict.path);
+      peerChain = this.#chains.shown(sent, resumed, verdict.path);
       validated = verdict.chainTrusted;
     }
-    const info = tlsInfoOf(socket, serverName, sent[0] ?? null, validated);
+    const info = tlsInfoOf(socket, { ...facts, peerChain }, validated);
     this.stats.succeeded(info, socket.isSessionReused());
-    accept(info);
-    return '';
+    owner.onTlsReady(socket, info);
+  }
+
+  #choice(active: ActiveContext, hello: ClientHello): number {
+    return chooseIdentity(active.index, hello, {
+      maxTls13: this.#common.settings.maxVersion === 'TLSv1.3',
+      fullScan: this.#options.fullScanCertsOnSniMismatch,
+      requireName: this.#options.requireSni,
+      unusable: active.demandsStaples ? this.#unstapled(active, hello) : none,
+    });
+  }
+
+  // Certificates that this client, who asks for a staple, must not get for want of a fresh one.
+  #unstapled(active: ActiveContext, hello: ClientHello): ReadonlySet<number> {
+    const { staplePolicy } = this.#options;
+    const nowMs = this.#clock.wallMs();
+    const unusable = new Set<number>();
+    active.material.identities.forEach((identity, i) => {
+      if (stapleAction(identity, staplePolicy, hello, nowMs) === 'fail') unusable.add(i);
+    });
+    return unusable;
   }
 
   #load(): void {
     const material = compileMaterial(this.#common, 'client');
     if (material === null || material.identities.length === 0) return; // what was in force stays
-    this.#active = new ActiveContext(material);
+    const { staplePolicy } = this.#options;
+    if (material.identities.some((identity) => missingStaple(identity, staplePolicy) !== '')) return;
+    this.#active = new ActiveContext(material, staplePolicy);
     material.identities.forEach((identity, i) => {
       this.stats.expiration(this.#common.certificates[i]!.name, identity);
     });
   }
 
-  #server(active: ActiveContext, choice: number, alpn: string | null): HandshakeServer | null {
-    const key = `${choice}/${alpn ?? ''}`;
+  #server(active: ActiveContext, choice: number, alpn: string | null, stapled: boolean): HandshakeServer | null {
+    const key = `${choice}${stapled ? 's' : '/'}${alpn ?? ''}`;
     let server = active.servers.get(key);
     if (server === undefined) {
       const options = this.#options;
+      const { keyLog } = this.#common;
+      const identity = active.material.identities[choice]!;
       try {
         server = new HandshakeServer({
           settings: this.#common.settings,
-          identity: active.material.identities[choice]!,
+          identity,
           alpn,
-          requestClientCertificate: options.requireClientCertificate || asksForCertificate(active.material),
+          requestClientCertificate: asksForCertificate(active.material.rules, options.requireClientCertificate),
           sessionTickets: options.sessionTickets,
           sessionTimeoutSeconds: options.sessionTimeoutSeconds,
+          preferClientCiphers: options.preferClientCiphers,
+          ticketKeys: options.ticketKeys,
+          ocspStaple: stapled ? identity.staple!.der : null,
+          keyLog: keyLog === null ? null : (line, raw) => keyLog.log(line, raw),
         });
       } catch {
         this.stats.connectionError.inc();
@@ -177,45 +263,49 @@ export class DownstreamTls {
   }
 }
 
-/**
- * Whether a client without a certificate is turned away, as Envoy has it: `require_client_certificate` works through a
- * trusted CA and is without effect where there is none; names and hashes need a certificate whether or not it is set.
- */
-function needsCertificate(rules: PeerRules | null, required: boolean): boolean {
-  if (rules === null) return false;
-  if (required && rules.anchors !== null) return true;
-  const judged = rules.sans.length + rules.fingerprints.length + rules.publicKeyHashes.length > 0;
-  return judged && !rules.acceptUntrusted;
+const wireNames = { TLSv1: 'Tls10', 'TLSv1.1': 'Tls11', 'TLSv1.2': 'Tls12', 'TLSv1.3': 'Tls13' } as const;
+
+function factsOf(hello: ClientHello, identity: Identity | null): HandshakeFacts {
+  return { serverName: hello.serverName, peerChain: [], localCertificate: identity?.leaf.der ?? null };
 }
 
-function asksForCertificate({ rules }: TlsMaterial): boolean {
-  if (rules === null) return false;
-  return rules.anchors !== null || rules.fingerprints.length > 0 || rules.publicKeyHashes.length > 0;
+function refuse(socket: TLSSocket, facts: HandshakeFacts, owner: DownstreamHandshakeOwner, problem: string): void {
+  const info = tlsInfoOf(socket, facts, false);
+  refuseSocket(socket);
+  owner.onTlsFailure(problem, info);
 }
 
 class DownstreamHandshake implements HandshakeOwner {
   readonly #tls: DownstreamTls;
   readonly #material: TlsMaterial;
-  readonly #serverName: string;
+  readonly #identity: Identity | null;
+  readonly #hello: ClientHello;
   readonly #owner: DownstreamHandshakeOwner;
 
-  constructor(tls: DownstreamTls, material: TlsMaterial, serverName: string, owner: DownstreamHandshakeOwner) {
+  constructor(
+    tls: DownstreamTls,
+    material: TlsMaterial,
+    choice: number,
+    hello: ClientHello,
+    owner: DownstreamHandshakeOwner,
+  ) {
     this.#tls = tls;
     this.#material = material;
-    this.#serverName = serverName;
+    this.#identity = material.identities[choice] ?? null;
+    this.#hello = hello;
     this.#owner = owner;
   }
 
   onHandshake(socket: TLSSocket): void {
-    const owner = this.#owner;
-    const problem = this.#tls.judge(socket, this.#material, this.#serverName, (info) => owner.onTlsReady(socket, info));
-    if (problem === '') return;
-    refuseSocket(socket);
-    owner.onTlsFailure(problem);
+    const facts = { ...factsOf(this.#hello, this.#identity), peerChain: peerChain(socket) };
+    this.#tls.judge(socket, this.#material, facts, this.#owner);
   }
 
-  onHandshakeFailure(code: string, message: string): void {
-    if (code !== 'ECONNRESET' && code !== 'EPIPE') this.#tls.stats.connectionError.inc();
-    this.#owner.onTlsFailure(`TLS_error: ${message.trim()}`);
+  onHandshakeFailure(code: string, message: string, socket: TLSSocket | null): void {
+    const gone = code === 'ECONNRESET' || code === 'EPIPE';
+    if (!gone) this.#tls.stats.connectionError.inc();
+    const version = this.#tls.expectedVersion(this.#hello);
+    const info = failedTlsInfo(socket, version, factsOf(this.#hello, this.#identity));
+    this.#owner.onTlsFailure(gone ? '' : libraryFailureText(code, message), info);
   }
 }

@@ -3,6 +3,7 @@ import type { Connection } from '#gateway/api/connection.ts';
 import { ConnectionInfo } from '#gateway/api/connection.ts';
 import type { UpstreamConnectOptions, UpstreamTransportSocketFactory } from '#gateway/api/transport-socket.ts';
 import { type Address, pipeAddress } from '#gateway/base/address.ts';
+import { certificateFacts } from '#gateway/formatter/peer-certificate.ts';
 import { nextConnectionId } from '#gateway/network/connection-id.ts';
 import { SocketConnection } from '#gateway/network/socket-connection.ts';
 import type { Clock } from '#gateway/runtime/clock.ts';
@@ -14,11 +15,12 @@ import type { Scope } from '#gateway/stats/stats.ts';
 import type { CommonTls } from './common-tls.ts';
 import { PeerChains } from './peer-chains.ts';
 import { SocketFactoryStats, SslStats } from './ssl-stats.ts';
+import { libraryFailureText, secretMissingText, verdictText } from './tls-failure-text.ts';
 import { tlsInfoOf } from './tls-info.ts';
 import { compileMaterial, type TlsMaterial, watchMaterial } from './tls-material.ts';
 import { anySanMatches, exactDnsMatcher } from './validator/san-matcher.ts';
 import type { PeerRules, PeerVerdict } from './validator/validate-peer.ts';
-import { validatePeer } from './validator/validate-peer.ts';
+import { malformedPeer, validatePeer } from './validator/validate-peer.ts';
 
 /** The rest of an UpstreamTlsContext. */
 export interface UpstreamTlsOptions {
@@ -44,7 +46,7 @@ interface ActiveContext {
   readonly sessions: Map<string, Uint8Array>;
 }
 
-const accepted: PeerVerdict = { failure: 'none', detail: '', chainTrusted: true };
+const accepted: PeerVerdict = { failure: 'none', counted: 'none', detail: '', chainTrusted: true, path: [] };
 
 /** Opens TLS connections to upstream hosts; the server's certificate is judged by our validator before anything flows. */
 export class UpstreamTls implements UpstreamTransportSocketFactory {
@@ -109,7 +111,7 @@ export class UpstreamTls implements UpstreamTransportSocketFactory {
     const connection = new SocketConnection(socket, info, { timers: this.#timers, secure: true, connecting: true });
     if (active === null) {
       this.#factoryStats.upstreamSecretsNotReady.inc();
-      info.transportFailureReason = 'TLS_error: Secret is not supplied by SDS';
+      info.transportFailureReason = secretMissingText;
       socket.destroy(new Error(info.transportFailureReason));
       return connection;
     }
@@ -119,7 +121,7 @@ export class UpstreamTls implements UpstreamTransportSocketFactory {
       if (info.tls !== null || error.syscall !== undefined) return;
       if (!(error.code ?? '').startsWith('ECONN')) {
         this.stats.connectionError.inc();
-        info.transportFailureReason = `TLS_error: ${error.message.trim()}`;
+        info.transportFailureReason = libraryFailureText(error.code ?? '', error.message);
       }
     });
     socket.once('secureConnect', () => {
@@ -141,31 +143,33 @@ export class UpstreamTls implements UpstreamTransportSocketFactory {
     const rules = active.material.rules;
     const resumed = asked.offeredSession && socket.isSessionReused();
     // A resumed session proves that this is the peer that was judged, under these very rules, when it was made.
-    const verdict = resumed && sent.length === 0 ? accepted : this.#verdict(sent, rules, asked);
+    const verdict = resumed && sent.length === 0 ? accepted : this.#verdict(sent, rules, asked, resumed);
+    this.stats.refused(verdict.counted);
     if (verdict.failure !== 'none') {
-      this.stats.refused(verdict.failure);
-      connection.info.transportFailureReason = `TLS_error: CERTIFICATE_VERIFY_FAILED: ${verdict.detail}`;
+      connection.info.transportFailureReason = verdictText(verdict, certificateFacts(sent[0])?.names ?? []);
       active.sessions.delete(`${connection.info.remoteAddress.text} ${serverName}`);
       connection.failed(connection.info.transportFailureReason);
       return;
     }
-    const info = tlsInfoOf(socket, serverName, sent[0] ?? null, rules !== null && verdict.chainTrusted);
+    const localCertificate = active.material.identities[0]?.leaf.der ?? null;
+    const facts = { serverName, peerChain: sent, localCertificate };
+    const info = tlsInfoOf(socket, facts, rules !== null && verdict.chainTrusted);
     connection.info.tls = info;
     this.stats.succeeded(info, resumed);
     connection.established();
   }
 
-  #verdict(sent: readonly Uint8Array[], rules: PeerRules | null, asked: AskedOfPeer): PeerVerdict {
+  #verdict(sent: readonly Uint8Array[], rules: PeerRules | null, asked: AskedOfPeer, resumed: boolean): PeerVerdict {
     const verifyName = asked.verifyName && asked.serverName !== '';
     if (rules === null && !verifyName) return accepted;
-    const chain = this.#chains.parse(sent);
-    if (chain === null) return { failure: 'chain', detail: 'malformed certificate', chainTrusted: false };
+    const chain = this.#chains.parse(sent, resumed);
+    if (chain === null) return malformedPeer;
     const verdict = rules === null ? accepted : validatePeer(chain, rules, this.#clock.wallMs());
     if (verdict.failure !== 'none') return verdict;
     if (verifyName && (chain[0] === undefined || !anySanMatches(chain[0], [exactDnsMatcher(asked.serverName)]))) {
-      return { failure: 'san', detail: 'verify cert failed: SAN matcher', chainTrusted: verdict.chainTrusted };
+      return { ...verdict, failure: 'san', counted: 'san', detail: 'verify cert failed: SAN matcher', path: [] };
     }
-    this.#chains.remember(chain);
+    this.#chains.remember(verdict.path);
     return verdict;
   }
 

@@ -1,7 +1,7 @@
 import { ConfigError } from '#gateway/config/diagnostics.ts';
 import { compileHeaderMatcher } from '#gateway/config/matcher/header-matcher.ts';
-import { compileStringMatcher, type StringPredicate } from '#gateway/config/matcher/string-matcher.ts';
-import { alternativeNames, peerCertificate, rfc2253 } from '#gateway/formatter/peer-certificate.ts';
+import { compileStringMatcher } from '#gateway/config/matcher/string-matcher.ts';
+import { peerCertificate } from '#gateway/formatter/peer-certificate.ts';
 import type { Principal, Principal_Authenticated } from '#proto-types/envoy/config/rbac/v3/rbac_pb.ts';
 import type { FilterStateMatcher } from '#proto-types/envoy/type/matcher/v3/filter_state_pb.ts';
 import { atPath } from '../compile-context.ts';
@@ -66,16 +66,12 @@ function compileAuthenticated({ principalName }: Principal_Authenticated): Match
       const certificate = peerCertificate(tls);
       if (certificate === null) return name.matches('');
       return (
-        oneMatches(name, alternativeNames(certificate, 'URI')) ||
-        oneMatches(name, alternativeNames(certificate, 'DNS')) ||
-        name.matches(rfc2253(certificate.subject))
+        certificate.namesOf('uri').some((one) => name.matches(one)) ||
+        certificate.namesOf('dns').some((one) => name.matches(one)) ||
+        name.matches(certificate.subject)
       );
     },
   };
-}
-
-function oneMatches(name: StringPredicate, joined: string | null): boolean {
-  return joined?.split(',').some((one) => name.matches(one)) === true;
 }
 
 function compileFilterState({ key, matcher }: FilterStateMatcher): MatchPredicate {

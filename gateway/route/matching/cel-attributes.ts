@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto';
 import type { CelInput, CelMap } from '@bufbuild/cel';
 import { create } from '@bufbuild/protobuf';
 import { DurationSchema, timestampFromMs } from '@bufbuild/protobuf/wkt';
-import type { JsonValue, StreamInfo } from '#gateway/api/stream-info.ts';
+import type { JsonValue } from '#gateway/api/stream-info.ts';
 import type { Address } from '#gateway/base/address.ts';
-import { alternativeNames, peerCertificate, rfc2253 } from '#gateway/formatter/peer-certificate.ts';
+import { peerCertificate } from '#gateway/formatter/peer-certificate.ts';
 import type { RequestHead } from '#gateway/protocol/headers/message-head.ts';
 import { barePath } from '../path-matcher.ts';
 import { type Attribute, attributeMap, headerAttributes, jsonAttribute } from './attribute-map.ts';
@@ -68,10 +68,10 @@ const connection: Table = {
   transport_failure_reason: ({ streamInfo }) => orNone(streamInfo.connection.transportFailureReason),
   subject_peer_certificate: ({ streamInfo }) => {
     const certificate = peerCertificate(streamInfo.connection.tls);
-    return certificate === null ? undefined : orNone(rfc2253(certificate.subject));
+    return certificate === null ? undefined : orNone(certificate.subject);
   },
-  uri_san_peer_certificate: ({ streamInfo }) => firstAlternative(streamInfo, 'URI'),
-  dns_san_peer_certificate: ({ streamInfo }) => firstAlternative(streamInfo, 'DNS'),
+  uri_san_peer_certificate: ({ streamInfo }) => peerCertificate(streamInfo.connection.tls)?.namesOf('uri')[0],
+  dns_san_peer_certificate: ({ streamInfo }) => peerCertificate(streamInfo.connection.tls)?.namesOf('dns')[0],
   sha256_peer_certificate_digest: ({ streamInfo }) => {
     const der = streamInfo.connection.tls?.peerCertificate ?? null;
     return der === null ? undefined : createHash('sha256').update(Buffer.from(der)).digest('hex');
@@ -160,11 +160,6 @@ function addressMap(address: Address): CelInput {
   const port = portOf(address);
   if (port !== undefined) map.set('port', port);
   return map;
-}
-
-function firstAlternative({ connection: { tls } }: StreamInfo, kind: string): string | undefined {
-  const certificate = peerCertificate(tls);
-  return certificate === null ? undefined : alternativeNames(certificate, kind)?.split(',')[0];
 }
 
 function namespaces(

@@ -1,8 +1,9 @@
 import type { JsonValue } from '#gateway/api/stream-info.ts';
 import { ConfigError } from '#gateway/config/diagnostics.ts';
 import { metadataValue } from '#gateway/config/matcher/value-matcher.ts';
-import { alternativeNames, peerCertificate, rfc2253 } from '#gateway/formatter/peer-certificate.ts';
+import { peerCertificate } from '#gateway/formatter/peer-certificate.ts';
 import { typeNameOf, unpackAny } from '#gateway/proto/registry.ts';
+import type { GeneralNameKind } from '#gateway/protocol/x509/general-name.ts';
 import type {
   DynamicMetadataInput,
   FilterStateInput,
@@ -37,12 +38,12 @@ const constantInputs: Readonly<Record<string, MatchInput>> = {
   [`${NETWORK}SourcePortInput`]: { text: ({ streamInfo }) => portOf(streamInfo.downstreamRemoteAddress) },
   [`${NETWORK}DirectSourceIPInput`]: { text: ({ streamInfo }) => ipOf(streamInfo.connection.directRemoteAddress) },
   [`${NETWORK}ServerNameInput`]: { text: ({ streamInfo }) => streamInfo.connection.requestedServerName || null },
-  [`${SSL}UriSanInput`]: { text: (context) => alternative(context, 'URI') },
-  [`${SSL}DnsSanInput`]: { text: (context) => alternative(context, 'DNS') },
+  [`${SSL}UriSanInput`]: { text: (context) => alternative(context, 'uri') },
+  [`${SSL}DnsSanInput`]: { text: (context) => alternative(context, 'dns') },
   [`${SSL}SubjectInput`]: {
     text({ streamInfo }) {
       const certificate = peerCertificate(streamInfo.connection.tls);
-      return certificate === null ? null : rfc2253(certificate.subject);
+      return certificate === null ? null : certificate.subject;
     },
   },
   'xds.type.matcher.v3.HttpAttributesCelMatchInput': { text: () => null, attributes: true },
@@ -100,7 +101,8 @@ function portOf(address: { readonly kind: string; readonly port: number }): stri
   return address.kind === 'ip' ? String(address.port) : null;
 }
 
-function alternative({ streamInfo }: MatchContext, kind: string): string | null {
+function alternative({ streamInfo }: MatchContext, kind: GeneralNameKind): string | null {
   const certificate = peerCertificate(streamInfo.connection.tls);
-  return certificate === null ? null : alternativeNames(certificate, kind);
+  const names = certificate?.namesOf(kind) ?? [];
+  return names.length === 0 ? null : names.join(',');
 }

@@ -3,7 +3,7 @@ import type { JsonObject } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { JsonValue, StreamInfo } from '#gateway/api/stream-info.ts';
 import type { Address } from '#gateway/base/address.ts';
-import { alternativeNames, peerCertificate, rfc2253 } from '#gateway/formatter/peer-certificate.ts';
+import { peerCertificate } from '#gateway/formatter/peer-certificate.ts';
 import { createMessage, encodeMessage } from '#gateway/proto/registry.ts';
 import type { RequestHead } from '#gateway/protocol/headers/message-head.ts';
 import type { CheckRequest } from '#proto-types/envoy/service/auth/v3/external_auth_pb.ts';
@@ -83,14 +83,11 @@ function pseudoHeaders(head: RequestHead, set: (name: string, value: string) => 
 
 function peer({ downstreamRemoteAddress, connection: { tls } }: StreamInfo, certificate: boolean): object {
   const leaf = peerCertificate(tls);
-  const principal =
-    leaf === null
-      ? ''
-      : (alternativeNames(leaf, 'URI') ?? alternativeNames(leaf, 'DNS') ?? rfc2253(leaf.subject)).split(',')[0]!;
+  const principal = leaf === null ? '' : (leaf.namesOf('uri')[0] ?? leaf.namesOf('dns')[0] ?? leaf.subject);
   return {
     address: addressOf(downstreamRemoteAddress),
     principal,
-    certificate: certificate && leaf !== null ? encodeURIComponent(`${leaf.toString().trimEnd()}\n`) : '',
+    certificate: certificate && leaf !== null ? leaf.encodedPem : '',
   };
 }
 

@@ -3,6 +3,7 @@ import type { ExtensionContext } from '#gateway/api/context.ts';
 import type { ListenerFilterExtension } from '#gateway/api/extension.ts';
 import type { ListenerFilter, ListenerFilterFactory, ListenerFilterResult } from '#gateway/api/network-filter.ts';
 import { ClientHelloReader, maxClientHelloOctets } from '#gateway/protocol/client-hello/client-hello-reader.ts';
+import { ja3Fingerprint, ja4Fingerprint } from '#gateway/protocol/client-hello/fingerprints.ts';
 import type { Counter, Histogram, Scope } from '#gateway/stats/stats.ts';
 import type { TlsInspector as TlsInspectorMessage } from '#proto-types/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
 
@@ -30,18 +31,26 @@ class TlsInspectorStats {
   }
 }
 
+/** What TlsInspector asks for. */
+interface InspectorOptions {
+  readonly maxOctets: number;
+  readonly closeOnError: boolean;
+  readonly ja3: boolean;
+  readonly ja4: boolean;
+}
+
 /** Reads the ClientHello of one connection: transport protocol, SNI and ALPN for the choice of the chain. */
 class TlsInspector implements ListenerFilter {
   readonly maxReadOctets: number;
   readonly consumedOctets = 0;
   readonly #reader: ClientHelloReader;
   readonly #stats: TlsInspectorStats;
-  readonly #closeOnError: boolean;
+  readonly #options: InspectorOptions;
 
-  constructor(maxOctets: number, closeOnError: boolean, stats: TlsInspectorStats) {
-    this.maxReadOctets = maxOctets + 1;
-    this.#reader = new ClientHelloReader(maxOctets);
-    this.#closeOnError = closeOnError;
+  constructor(options: InspectorOptions, stats: TlsInspectorStats) {
+    this.maxReadOctets = options.maxOctets + 1;
+    this.#reader = new ClientHelloReader(options.maxOctets);
+    this.#options = options;
     this.#stats = stats;
   }
 
@@ -60,7 +69,7 @@ class TlsInspector implements ListenerFilter {
       case 'invalid':
         stats.tlsNotFound.inc();
         stats.bytesProcessed.record(peeked.length);
-        return status === 'invalid' && this.#closeOnError ? 'close' : 'continue';
+        return status === 'invalid' && this.#options.closeOnError ? 'close' : 'continue';
     }
     const hello = this.#reader.hello!;
     stats.tlsFound.inc();
@@ -68,6 +77,8 @@ class TlsInspector implements ListenerFilter {
     info.detectedTransportProtocol = 'tls';
     info.requestedServerName = hello.serverName;
     info.requestedApplicationProtocols = hello.applicationProtocols;
+    if (this.#options.ja3) info.ja3 = ja3Fingerprint(hello);
+    if (this.#options.ja4) info.ja4 = ja4Fingerprint(hello);
     (hello.serverName === '' ? stats.sniNotFound : stats.sniFound).inc();
     (hello.applicationProtocols.length === 0 ? stats.alpnNotFound : stats.alpnFound).inc();
     return 'continue';
@@ -80,9 +91,13 @@ export const tlsInspectorExtension: ListenerFilterExtension = {
   configType: 'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector',
   createFactory(config, context: ExtensionContext): ListenerFilterFactory {
     const message = config as TlsInspectorMessage;
-    const maxOctets = message.maxClientHelloSize ?? maxClientHelloOctets;
-    const closeOnError = message.closeConnectionOnClientHelloParsingErrors;
+    const options: InspectorOptions = {
+      maxOctets: message.maxClientHelloSize ?? maxClientHelloOctets,
+      closeOnError: message.closeConnectionOnClientHelloParsingErrors,
+      ja3: message.enableJa3Fingerprinting ?? false,
+      ja4: message.enableJa4Fingerprinting ?? false,
+    };
     const stats = new TlsInspectorStats(context.server.stats);
-    return { create: () => new TlsInspector(maxOctets, closeOnError, stats) };
+    return { create: () => new TlsInspector(options, stats) };
   },
 };
