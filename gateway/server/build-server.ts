@@ -11,11 +11,13 @@ import type { Timers } from '#gateway/runtime/timers.ts';
 import { createSystemTimers } from '#gateway/runtime/timers.ts';
 import { StatsStore } from '#gateway/stats/store.ts';
 import { createUpstreamTransport } from '#gateway/transport/create-transport.ts';
-import { Secrets } from '#gateway/transport/secrets/secrets.ts';
+import { type SecretServices, Secrets } from '#gateway/transport/secrets/secrets.ts';
 import { Clusters } from '#gateway/upstream/cluster-manager.ts';
 import { systemResolver } from '#gateway/upstream/discovery/system-resolver.ts';
 import { clientCodecs } from '#gateway/upstream/pool/codec-factory.ts';
+import { aggregatedMethods, readApiSource } from '#gateway/xds/api-source.ts';
 import type { Admin, Bootstrap } from '#proto-types/envoy/config/bootstrap/v3/bootstrap_pb.ts';
+import type { Node } from '#proto-types/envoy/config/core/v3/base_pb.ts';
 import { BootstrapListeners } from './bootstrap-listeners.ts';
 import { ServerCertificateViews } from './certificate-views.ts';
 import { DrainManager } from './drain-manager.ts';
@@ -29,6 +31,7 @@ import type { ServerOptions } from './options.ts';
 import { createClients } from './own-clients.ts';
 import type { ServerRuntime } from './runtime-flags.ts';
 import { createRuntime } from './runtime-layers.ts';
+import { nodeMessage } from './server-info.ts';
 import type { ServerListeners } from './server-listeners.ts';
 import { ServerStats } from './server-stats.ts';
 import { compileStatsConfig, type StatsSettings } from './stats-config.ts';
@@ -49,6 +52,7 @@ export interface BuiltServer {
   readonly logFiles: ServerLogFiles;
   readonly clusters: Clusters;
   readonly listeners: ServerListeners;
+  readonly secrets: Secrets;
   readonly admin: AdminAppOptions;
   readonly certificates: ServerCertificateViews;
   /** When the configuration was loaded, wall clock milliseconds. */
@@ -122,7 +126,8 @@ export function buildServer(
   });
   const resources = diagnostics.at('static_resources');
   const staticSecrets = bootstrap.staticResources?.secrets ?? [];
-  const secrets = new Secrets(context, staticSecrets);
+  const xds = xdsServices(bootstrap, options, context, diagnostics);
+  const secrets = new Secrets(context, staticSecrets, xds);
   context.complete({ clusters, ...createClients(context, clusters), secrets });
   clusters.addStatic(bootstrap.staticResources?.clusters ?? [], resources.at('clusters'));
   const loadedMs = clock.wallMs();
@@ -144,10 +149,26 @@ export function buildServer(
     logFiles,
     clusters,
     listeners,
+    secrets,
     certificates: new ServerCertificateViews(manager, clusters),
     admin: compileAdmin(bootstrap.admin, context, diagnostics.at('admin')),
     loadedMs,
   };
+}
+
+/** Who the gateway tells control planes it is, and the aggregated stream to one. */
+function xdsServices(
+  bootstrap: Bootstrap,
+  options: ServerOptions,
+  context: GatewayContext,
+  diagnostics: Diagnostics,
+): Pick<SecretServices, 'node' | 'ads'> {
+  const made = nodeMessage(bootstrap, options);
+  const node = (): Node => made;
+  const ads = bootstrap.dynamicResources?.adsConfig;
+  if (ads === undefined) return { node, ads: null };
+  const at = diagnostics.at('dynamic_resources.ads_config');
+  return { node, ads: readApiSource(ads, aggregatedMethods, node, context, at)?.(context.stats) ?? null };
 }
 
 function nodeOf(options: ServerOptions, { node }: Bootstrap): { id: string; cluster: string; zone: string } {

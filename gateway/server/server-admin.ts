@@ -76,7 +76,7 @@ export class ServerAdmin implements AdminServices {
 
   /** Envoy's order: bootstrap, clusters, (endpoints,) listeners, scoped routes, routes, secrets. */
   configDump(includeEds: boolean): readonly Message[] {
-    const { bootstrap, options, loadedMs, listeners } = this.#server;
+    const { bootstrap, options, loadedMs, listeners, secrets } = this.#server;
     const [listenerDump, ...routeDumps] = listeners.configDump();
     return [
       bootstrapDump(bootstrap, nodeMessage(bootstrap, options), loadedMs),
@@ -84,7 +84,7 @@ export class ServerAdmin implements AdminServices {
       ...(listenerDump === undefined ? [] : [listenerDump]),
       createMessage('envoy.admin.v3.ScopedRoutesConfigDump'),
       ...routeDumps,
-      secretsDump(bootstrap.staticResources, loadedMs),
+      secretsDump(bootstrap.staticResources, loadedMs, secrets.dynamic),
     ];
   }
 

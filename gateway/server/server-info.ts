@@ -1,4 +1,4 @@
-import { toJson } from '@bufbuild/protobuf';
+import { type Message, toJson } from '@bufbuild/protobuf';
 import type { ServerState } from '#gateway/admin/admin-services.ts';
 import { accessLogExtensions } from '#gateway/extensions/access-log/index.ts';
 import { createMessage, messageSchema, protoRegistry } from '#gateway/proto/registry.ts';
@@ -13,9 +13,10 @@ import { envoyVersion, sluiceVersion } from './version.ts';
 export function nodeMessage(bootstrap: Bootstrap, options: ServerOptions): Node {
   const { node } = bootstrap;
   const { major, minor, patch } = envoyVersion;
-  const locality = options.serviceZone === '' ? node?.locality : { ...node?.locality, zone: options.serviceZone };
+  const zone = options.serviceZone;
+  const locality = zone === '' ? node?.locality : { ...fieldsOf(node?.locality), zone };
   return createMessage<Node>('envoy.config.core.v3.Node', {
-    ...node,
+    ...fieldsOf(node),
     id: options.serviceNode === '' ? (node?.id ?? '') : options.serviceNode,
     cluster: options.serviceCluster === '' ? (node?.cluster ?? '') : options.serviceCluster,
     ...(locality === undefined ? {} : { locality }),
@@ -35,6 +36,12 @@ export function nodeMessage(bootstrap: Bootstrap, options: ServerOptions): Node 
     },
     extensions: extensionList(),
   } as object);
+}
+
+/** A message's fields without its type, which would make what is built from them pass for a finished message. */
+function fieldsOf<T extends Message>(message: T | undefined): object {
+  const { $typeName: _, ...fields } = message ?? { $typeName: '' };
+  return fields;
 }
 
 /** All extensions by category, as envoy.config.core.v3.Extension. */

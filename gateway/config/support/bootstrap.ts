@@ -6,6 +6,7 @@ export const bootstrap: SupportArea = supportArea({
     implemented: [
       'node',
       'static_resources',
+      'dynamic_resources',
       'admin',
       'layered_runtime',
       'stats_config',
@@ -24,6 +25,7 @@ export const bootstrap: SupportArea = supportArea({
     },
   },
   'envoy.config.bootstrap.v3.Bootstrap.StaticResources': { implemented: ['listeners', 'clusters', 'secrets'] },
+  'envoy.config.bootstrap.v3.Bootstrap.DynamicResources': { implemented: ['ads_config'] },
   'envoy.config.bootstrap.v3.Admin': {
     implemented: ['address', 'access_log', 'allow_paths'],
     rewritten: { access_log_path: 'access_log' },

@@ -18,14 +18,33 @@ export const grpcService: SupportArea = supportArea({
   },
   'envoy.config.core.v3.GrpcService.GoogleGrpc.GoogleLocalCredentials': { implemented: 'all' },
   'envoy.config.core.v3.ConfigSource': {
-    implemented: ['path', 'path_config_source', 'api_config_source', 'initial_fetch_timeout', 'resource_api_version'],
+    implemented: [
+      'path',
+      'path_config_source',
+      'api_config_source',
+      'ads',
+      'initial_fetch_timeout',
+      'resource_api_version',
+    ],
     values: { resource_api_version: ['AUTO', 'V3'] },
   },
   'envoy.config.core.v3.PathConfigSource': { implemented: ['path', 'watched_directory'] },
   'envoy.config.core.v3.ApiConfigSource': {
-    implemented: ['api_type', 'transport_api_version', 'grpc_services', 'set_node_on_first_message_only'],
-    values: { api_type: ['GRPC'], transport_api_version: ['V3', 'AUTO'] },
+    implemented: [
+      'api_type',
+      'transport_api_version',
+      'grpc_services',
+      'set_node_on_first_message_only',
+      'rate_limit_settings',
+    ],
+    values: { api_type: ['GRPC', 'DELTA_GRPC'], transport_api_version: ['V3', 'AUTO'] },
+    noEffect: {
+      refresh_delay: 'how often services over REST are asked; streams are not',
+      request_timeout: 'for services over REST',
+    },
   },
+  'envoy.config.core.v3.AggregatedConfigSource': { implemented: 'all' },
+  'envoy.config.core.v3.RateLimitSettings': { implemented: 'all' },
   'envoy.service.discovery.v3.DiscoveryResponse': {
     implemented: ['resources'],
     noEffect: {

@@ -16,8 +16,11 @@ export class ChangingSecret<T> implements SecretSource<T> {
   }
 
   unsubscribe(listener: SecretListener): void {
-    this.#listeners.delete(listener);
+    if (this.#listeners.delete(listener) && this.#listeners.size === 0) this.unused();
   }
+
+  /** The last listener is gone. */
+  protected unused(): void {}
 
   /** Puts a new value in force and tells everyone. Null takes the secret away. */
   set(value: T | null): void {

@@ -1,32 +1,59 @@
 import { Buffer } from 'node:buffer';
 import type { Message } from '@bufbuild/protobuf';
-import type { GrpcAsyncClient } from '#gateway/api/async-client.ts';
 import type { SecretManager, ServerContext } from '#gateway/api/context.ts';
 import type { SecretSource, TlsCertificateSecret, ValidationSecret } from '#gateway/api/secrets.ts';
-import { Diagnostics } from '#gateway/config/diagnostics.ts';
+import type { Diagnostics } from '#gateway/config/diagnostics.ts';
 import { durationMs } from '#gateway/proto/duration-ms.ts';
-import { encodeMessage } from '#gateway/proto/registry.ts';
+import { createMessage, encodeMessage } from '#gateway/proto/registry.ts';
+import { readApiSource, type XdsMethods } from '#gateway/xds/api-source.ts';
+import type { XdsMux } from '#gateway/xds/xds-watch.ts';
+import type { Node } from '#proto-types/envoy/config/core/v3/base_pb.ts';
 import type { ConfigSource } from '#proto-types/envoy/config/core/v3/config_source_pb.ts';
 import type { SdsSecretConfig, Secret } from '#proto-types/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
-import { GoogleGrpcClient, readGoogleGrpc } from '../google-grpc/google-grpc-client.ts';
+import { noUses, type SecretUses } from '../rehearsal/secret-uses.ts';
 import { FileSubscription } from './file-subscription.ts';
+import { FolderWatches } from './folder-watches.ts';
 import { GrpcSubscription } from './grpc-subscription.ts';
 import { SdsSecret } from './sds-secret.ts';
 import { certificateReader, type SecretReader, validationReader } from './secret-reader.ts';
+import type { SecretTools } from './secret-tools.ts';
 import { StaticSecret } from './static-secret.ts';
 
 const defaultInitialFetchTimeoutMs = 15_000;
-const apiTypeGrpc = 2;
+const methods: XdsMethods = {
+  stateOfTheWorld: '/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets',
+  incremental: '/envoy.service.secret.v3.SecretDiscoveryService/DeltaSecrets',
+};
+
+/** What secrets are fetched with. */
+export interface SecretServices {
+  /** Who the gateway tells control planes it is. */
+  readonly node: () => Node;
+  /** The aggregated stream of the bootstrap's ads_config; null when there is none. */
+  readonly ads: XdsMux | null;
+  /** The watches on folders that all secrets share. */
+  readonly folders: FolderWatches;
+}
 
 /** Resolves SdsSecretConfig: a name among the bootstrap's own secrets, or a file or SDS service to follow. */
 export class Secrets implements SecretManager {
   readonly #server: ServerContext;
   readonly #static: ReadonlyMap<string, Secret>;
+  /** Who uses a source: what the rehearsal must not break. Set once listeners and clusters are there to be asked. */
+  usesOf: (source: SecretSource<unknown>) => SecretUses = () => noUses;
   /** Sources in use, by kind, name and where they come from: two users of the same share one. */
   readonly #sources = new Map<string, SecretSource<unknown>>();
+  readonly #services: SecretServices;
+  readonly #tools: SecretTools;
 
-  constructor(server: ServerContext, staticSecrets: readonly Secret[]) {
+  constructor(server: ServerContext, staticSecrets: readonly Secret[], services: Partial<SecretServices> = {}) {
     this.#server = server;
+    this.#tools = { folders: services.folders ?? new FolderWatches(), usesOf: (source) => this.usesOf(source) };
+    this.#services = {
+      node: services.node ?? (() => shortNode(server)),
+      ads: services.ads ?? null,
+      folders: this.#tools.folders,
+    };
     this.#static = new Map(staticSecrets.map((secret) => [secret.name, secret]));
   }
 
@@ -36,6 +63,11 @@ export class Secrets implements SecretManager {
 
   validationContext(config: Message, diagnostics: Diagnostics): SecretSource<ValidationSecret> {
     return this.#source('validation', config as SdsSecretConfig, validationReader, diagnostics);
+  }
+
+  /** Secrets that come from outside, in the order they were first asked for: for /config_dump. */
+  get dynamic(): readonly SdsSecret<unknown>[] {
+    return [...this.#sources.values()].filter((source) => source instanceof SdsSecret);
   }
 
   #source<T>(
@@ -50,7 +82,7 @@ export class Secrets implements SecretManager {
     const source =
       config.sdsConfig === undefined
         ? this.#staticSource(config, reader, diagnostics)
-        : this.#dynamicSource(config, config.sdsConfig, reader, diagnostics);
+        : this.#dynamicSource(config, config.sdsConfig, reader, diagnostics, () => this.#sources.delete(key));
     this.#sources.set(key, source);
     return source;
   }
@@ -69,53 +101,50 @@ export class Secrets implements SecretManager {
     from: ConfigSource,
     reader: SecretReader<T>,
     diagnostics: Diagnostics,
+    released: () => void,
   ): SecretSource<T> {
     const timeoutMs = durationMs(from.initialFetchTimeout, defaultInitialFetchTimeoutMs);
-    const secret = new SdsSecret<T>(config.name, reader, this.#server, timeoutMs);
+    const secret = new SdsSecret<T>(config.name, reader, this.#server, timeoutMs, released, this.#tools);
     const erased = secret as SdsSecret<unknown>;
     const at = diagnostics.at('sds_config');
     const where = from.configSourceSpecifier;
     switch (where.case) {
       case 'path':
-        secret.from(new FileSubscription(where.value, '', erased, this.#server));
+        secret.from(new FileSubscription(where.value, '', erased, this.#server, this.#tools.folders));
         break;
       case 'pathConfigSource': {
         const { path, watchedDirectory } = where.value;
-        secret.from(new FileSubscription(path, watchedDirectory?.path ?? '', erased, this.#server));
+        secret.from(
+          new FileSubscription(path, watchedDirectory?.path ?? '', erased, this.#server, this.#tools.folders),
+        );
         break;
       }
       case 'apiConfigSource': {
-        const api = where.value;
-        if (api.apiType !== apiTypeGrpc) at.error('api_config_source.api_type', 'only GRPC is supported yet');
-        const first = api.setNodeOnFirstMessageOnly;
-        const open = this.#clientOpener(api.grpcServices[0], at.at('api_config_source'));
-        secret.from(new GrpcSubscription(erased, this.#server, first, open));
+        const inner = at.at('api_config_source');
+        const open = readApiSource(where.value, methods, this.#services.node, this.#server, inner);
+        // As in Envoy, each secret has a stream of its own; those to one service share its connections.
+        if (open !== null)
+          secret.from(new GrpcSubscription(erased, open(secret.stats.scope), true, this.#server.clock));
         break;
       }
+      case 'ads':
+        if (this.#services.ads === null) at.error('ads', 'needs dynamic_resources.ads_config in the bootstrap');
+        else secret.from(new GrpcSubscription(erased, this.#services.ads, false, this.#server.clock));
+        break;
       default:
         at.error(where.case ?? '', 'this source of secrets is not supported yet');
     }
     this.#server.addInitTarget(secret);
     return secret;
   }
+}
 
-  #clientOpener(
-    service: Parameters<typeof readGoogleGrpc>[0] | undefined,
-    diagnostics: Diagnostics,
-  ): () => GrpcAsyncClient | null {
-    if (service === undefined) {
-      diagnostics.error('grpc_services', 'is required');
-      return () => null;
-    }
-    if (service.targetSpecifier.case === 'googleGrpc') {
-      const target = readGoogleGrpc(service, this.#server, diagnostics.at('grpc_services[0]'));
-      return () => (target === null ? null : new GoogleGrpcClient(target, this.#server.clock));
-    }
-    // Through a cluster, which may come after the secret's own configuration: asked when it is needed.
-    return () => {
-      const found = new Diagnostics();
-      const client = this.#server.grpcClient(service, found);
-      return found.failed ? null : client;
-    };
-  }
+/** What the server context itself knows of the node. */
+function shortNode({ node }: ServerContext): Node {
+  return createMessage<Node>('envoy.config.core.v3.Node', {
+    id: node.id,
+    cluster: node.cluster,
+    locality: { zone: node.zone },
+    userAgentName: 'envoy',
+  });
 }
