@@ -30,7 +30,7 @@ for (const { title, aggregated, delta } of sources) {
       assert.match((await gateway.admin('/config_dump?resource=dynamic_warming_secrets')).text, /uninitialized/);
 
       plane.set('1', [secret(one.certificate, one.privateKey)]);
-      await gateway.untilServed(one.certificate);
+      await gateway.untilServed('one');
       assert.equal((await gateway.admin('/ready')).status, 200);
       await plane.event(({ event, nonce, error }) => event === 'request' && nonce === '1' && error === undefined);
 
@@ -40,7 +40,7 @@ for (const { title, aggregated, delta } of sources) {
       assert.match(refusal.error!, /private key does not belong to the certificate/);
       assert.ok(!refusal.error!.includes('PRIVATE KEY'));
       if (!delta) assert.equal(refusal.version, '1');
-      assert.equal(await gateway.served(), one.certificate.trim());
+      assert.equal(await gateway.served(), 'one');
       assert.ok((await gateway.stat('sds.edge.update_rejected')) >= 1);
       const dump = await gateway.admin('/config_dump?resource=dynamic_active_secrets');
       assert.match(dump.text, /"version_info": "1"/);
@@ -48,19 +48,19 @@ for (const { title, aggregated, delta } of sources) {
       assert.ok(!dump.text.includes('PRIVATE KEY'));
 
       plane.set('3', [secret(two.certificate, two.privateKey)]);
-      await gateway.untilServed(two.certificate);
+      await gateway.untilServed('two');
       await gateway.program.until(async () => (await gateway.stat('sds.edge.update_success')) >= 2);
 
       const { port } = plane;
       await plane.kill();
-      assert.equal(await gateway.served(), two.certificate.trim());
+      assert.equal(await gateway.served(), 'two');
       plane = await startGoControlPlane(program, ['-listen', `127.0.0.1:${port}`]);
       plane.set('4', [secret(one.certificate, one.privateKey)]);
       const again = await plane.event(({ event }) => event === 'request');
       assert.deepEqual(again.names, ['edge']);
       if (delta) assert.match(again.versions?.[0] ?? '', /^edge=./);
       else assert.equal(again.version, '3');
-      await gateway.untilServed(one.certificate);
+      await gateway.untilServed('one');
       assert.ok((await gateway.stat('sds.edge.update_failure')) >= 1);
       const scope = aggregated ? '' : 'sds.edge.';
       assert.equal(await gateway.stat(`${scope}control_plane.connected_state`), 1);
