@@ -34,7 +34,12 @@ function millis(text: string | undefined): number {
 }
 
 /** Loads `url` for some seconds from `core`. */
-export async function load(benchCase: BenchCase, url: string, seconds: number, core: number): Promise<LoadResult> {
+export async function load(
+  benchCase: Pick<BenchCase, 'client'>,
+  url: string,
+  seconds: number,
+  core: number,
+): Promise<LoadResult> {
   return benchCase.client === 'h1' ? await loadHttp1(url, seconds, core) : await loadHttp2(url, seconds, core);
 }
 

@@ -1,6 +1,7 @@
 // Measures CPU per request, throughput, latency and memory of sluice beside whichever of Envoy, nginx and haproxy is
 // installed, in one run, and prints one table with ratios to Envoy.
 //
+//   npm run bench -- tls [--cases new-p256,...] [--proxies ...] [--seconds 2] [--rounds 5]   new TLS connections: tls/
 //   npm run bench -- [--cases h1,tls-h2,...] [--proxies sluice-bun,envoy,...] [--seconds 5] [--rounds 1] [--idle 1000]
 //                    [--memory] [--port 9300]
 //
@@ -24,7 +25,13 @@ import { load } from './load.ts';
 import { cpuMicros, processTree, residentKib } from './process-cost.ts';
 import { type BenchProxy, benchProxies } from './proxies.ts';
 import { type CaseFigures, type ProxyFigures, printTable } from './table.ts';
+import { runTlsSuite } from './tls/tls-suite.ts';
 import { startUpstream } from './upstream.ts';
+
+if (process.argv[2] === 'tls') {
+  await runTlsSuite(process.argv.slice(3));
+  process.exit(0);
+}
 
 const proxyCore = 0;
 const loadCore = 1;
