@@ -4,9 +4,10 @@ import type { Diagnostics } from '#gateway/config/diagnostics.ts';
 import type { TlsSettings } from '#gateway/runtime/tls-sockets.ts';
 import type { CertificateValidationContext } from '#proto-types/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
 import type { CommonTlsContext } from '#proto-types/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
+import { type KeyLog, readKeyLog } from './key-log.ts';
 import { readTlsCertificate } from './secrets/read-secret.ts';
 import { StaticSecret } from './secrets/static-secret.ts';
-import { defaultTlsSettings, readTlsSettings } from './tls-parameters.ts';
+import { defaultTlsSettings, need, readTlsSettings } from './tls-parameters.ts';
 import { checkValidationContext, readValidationSecret } from './validation-context.ts';
 
 /** What downstream and upstream TLS contexts have in common, read once. */
@@ -18,24 +19,31 @@ export interface CommonTls {
   readonly dynamicValidation: SecretSource<ValidationSecret> | null;
   readonly alpn: readonly string[];
   readonly settings: TlsSettings;
+  /** Where the secrets of connections are written, or null. */
+  readonly keyLog: KeyLog | null;
 }
 
-/** What is read from an absent common_tls_context. */
-const emptyCommonTls: CommonTls = {
-  certificates: [],
-  validation: null,
-  dynamicValidation: null,
-  alpn: [],
-  settings: defaultTlsSettings,
-};
+/** Octets of one ALPN protocol, and of the whole list as it is sent. RFC 7301 section 3.1. */
+const maxProtocolOctets = 255;
+const maxProtocolListOctets = 65_535;
 
-/** Reads a CommonTlsContext; paths given to `diagnostics` are relative to it. */
+/** Reads a CommonTlsContext for our side of TLS; paths given to `diagnostics` are relative to it. */
 export function readCommonTls(
   common: CommonTlsContext | undefined,
-  server: Pick<ServerContext, 'readDataSource' | 'secrets'>,
+  side: 'server' | 'client',
+  server: Pick<ServerContext, 'readDataSource' | 'secrets' | 'logFiles'>,
   diagnostics: Diagnostics,
 ): CommonTls {
-  if (common === undefined) return emptyCommonTls;
+  if (common === undefined) {
+    return {
+      certificates: [],
+      validation: null,
+      dynamicValidation: null,
+      alpn: [],
+      settings: defaultTlsSettings(side),
+      keyLog: null,
+    };
+  }
   const certificates: SecretSource<TlsCertificateSecret>[] = [];
   common.tlsCertificates.forEach((message, i) => {
     const secret = readTlsCertificate(message, server, diagnostics.at(`tls_certificates[${i}]`));
@@ -78,11 +86,23 @@ export function readCommonTls(
     }
     default: // none, or one that the support registry has refused
   }
+  const logsKeys = common.keyLog !== undefined && need('keyLog', 'key_log', diagnostics);
   return {
     certificates,
     validation,
     dynamicValidation,
-    alpn: common.alpnProtocols,
-    settings: readTlsSettings(common.tlsParams, diagnostics.at('tls_params')),
+    alpn: readProtocols(common.alpnProtocols, diagnostics),
+    settings: readTlsSettings(common.tlsParams, side, diagnostics.at('tls_params')),
+    keyLog: logsKeys ? readKeyLog(common.keyLog!, server, diagnostics.at('key_log')) : null,
   };
+}
+
+// An entry may hold several protocols joined by commas; empty ones are left out, as Envoy does both.
+function readProtocols(entries: readonly string[], diagnostics: Diagnostics): string[] {
+  const protocols = entries.flatMap((entry) => entry.split(',')).filter((protocol) => protocol !== '');
+  const octets = protocols.reduce((sum, protocol) => sum + 1 + protocol.length, 0);
+  if (octets > maxProtocolListOctets || protocols.some((protocol) => protocol.length > maxProtocolOctets)) {
+    diagnostics.error('alpn_protocols', 'Invalid ALPN protocol string: a protocol is longer than 255 octets');
+  }
+  return protocols;
 }

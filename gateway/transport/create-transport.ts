@@ -10,6 +10,7 @@ import type {
   UpstreamTlsContext,
 } from '#proto-types/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { type CommonTls, readCommonTls } from './common-tls.ts';
+import { checkStaples, readDownstreamOptions } from './downstream-options.ts';
 import { DownstreamTls, type DownstreamTlsOptions } from './downstream-tls.ts';
 import { RawUpstreamFactory } from './raw-upstream.ts';
 import { UpstreamTls } from './upstream-tls.ts';
@@ -17,7 +18,6 @@ import { UpstreamTls } from './upstream-tls.ts';
 const rawBufferType = 'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer';
 const downstreamTlsType = 'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext';
 const upstreamTlsType = 'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext';
-const defaultSessionTimeoutSeconds = 7200;
 
 /**
  * Builds a filter chain's transport: null for raw (also when `socket` is absent). Problems go to `diagnostics`, whose paths
@@ -45,7 +45,7 @@ export function createDownstreamTransport(
     return null;
   }
   const context = unpackAny<DownstreamTlsContext>(any);
-  const common = readCommonTls(context.commonTlsContext, server, at.at('common_tls_context'));
+  const common = readCommonTls(context.commonTlsContext, 'server', server, at.at('common_tls_context'));
   if (common.certificates.length === 0) {
     at.error('common_tls_context', 'No TLS certificates found for server context');
     return null;
@@ -56,16 +56,8 @@ export function createDownstreamTransport(
       'has no effect without a validation context: clients without a certificate are let in, as in Envoy',
     );
   }
-  const sessionKeys = context.sessionTicketKeysType;
-  const tickets = !(sessionKeys.case === 'disableStatelessSessionResumption' && sessionKeys.value);
-  const options: DownstreamTlsOptions = {
-    requireClientCertificate: context.requireClientCertificate === true,
-    requireSni: context.requireSni === true,
-    fullScanCertsOnSniMismatch: context.fullScanCertsOnSniMismatch === true,
-    sessionTickets: tickets,
-    sessionTimeoutSeconds:
-      context.sessionTimeout === undefined ? defaultSessionTimeoutSeconds : Number(context.sessionTimeout.seconds),
-  };
+  const options = readDownstreamOptions(context, server, at);
+  checkStaples(common, options, at);
   if (diagnostics.failed || !settingsWork(common, options, at.at('common_tls_context'))) return null;
   return new DownstreamTls(common, options, scope, server.clock);
 }
@@ -94,7 +86,7 @@ export function createUpstreamTransport(
     return raw;
   }
   const context = unpackAny<UpstreamTlsContext>(any);
-  const common = readCommonTls(context.commonTlsContext, server, at.at('common_tls_context'));
+  const common = readCommonTls(context.commonTlsContext, 'client', server, at.at('common_tls_context'));
   if (common.certificates.length > 1) {
     at.error('common_tls_context', 'Multiple TLS certificates are not supported for client contexts');
   }

@@ -1,6 +1,7 @@
 import type { TlsInfo } from '#gateway/api/connection.ts';
 import type { Counter, Gauge, Scope } from '#gateway/stats/stats.ts';
 import type { Identity } from './identity.ts';
+import type { StapleAction } from './ocsp-staple.ts';
 import type { PeerFailure } from './validator/validate-peer.ts';
 
 /** `listener.<address>.ssl.*` or `cluster.<name>.ssl.*`. */
@@ -10,6 +11,8 @@ export class SslStats {
   readonly noCertificate: Counter;
   readonly sessionReused: Counter;
   readonly #scope: Scope;
+  readonly #stapleRequests: Counter;
+  readonly #staples: Readonly<Record<Exclude<StapleAction, 'unasked'>, Counter>>;
   readonly #failures: Readonly<Record<Exclude<PeerFailure, 'none'>, Counter>>;
 
   /** `scope` is the listener's or the cluster's. */
@@ -26,12 +29,24 @@ export class SslStats {
       san: ssl.counter('fail_verify_san'),
       hash: ssl.counter('fail_verify_cert_hash'),
     };
-    for (const name of ['failed', 'omitted', 'requests', 'responses']) ssl.counter(`ocsp_staple_${name}`);
+    this.#stapleRequests = ssl.counter('ocsp_staple_requests');
+    this.#staples = {
+      staple: ssl.counter('ocsp_staple_responses'),
+      omit: ssl.counter('ocsp_staple_omitted'),
+      fail: ssl.counter('ocsp_staple_failed'),
+    };
   }
 
   /** Counts a refusal of the peer's certificate. */
   refused(failure: PeerFailure): void {
     if (failure !== 'none') this.#failures[failure].inc();
+  }
+
+  /** Counts what a client that asks for an OCSP staple gets. */
+  staple(action: StapleAction): void {
+    if (action === 'unasked') return;
+    this.#stapleRequests.inc();
+    this.#staples[action].inc();
   }
 
   /** Counts a handshake that succeeded. */

@@ -4,11 +4,19 @@ import { type SupportArea, supportArea } from './support-area.ts';
 export const tls: SupportArea = supportArea({
   'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer': { implemented: 'all' },
   'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext': {
-    implemented: ['common_tls_context', 'require_client_certificate', 'require_sni', 'full_scan_certs_on_sni_mismatch'],
+    implemented: [
+      'common_tls_context',
+      'require_client_certificate',
+      'require_sni',
+      'full_scan_certs_on_sni_mismatch',
+      'session_ticket_keys',
+      'disable_stateless_session_resumption',
+      'session_timeout',
+      'ocsp_staple_policy',
+      'prefer_client_ciphers',
+    ],
     noEffect: {
-      disable_stateless_session_resumption: 'a new handshake instead of a resumed one changes no answer',
-      disable_stateful_session_resumption: 'a new handshake instead of a resumed one changes no answer',
-      session_timeout: 'a new handshake instead of a resumed one changes no answer',
+      disable_stateful_session_resumption: 'sessions are resumed by tickets alone: no runtime keeps them at the server',
     },
   },
   'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext': {
@@ -26,8 +34,11 @@ export const tls: SupportArea = supportArea({
       'validation_context_sds_secret_config',
       'combined_validation_context',
       'alpn_protocols',
+      'key_log',
     ],
   },
+  'envoy.extensions.transport_sockets.tls.v3.TlsKeyLog': { implemented: 'all' },
+  'envoy.extensions.transport_sockets.tls.v3.TlsSessionTicketKeys': { implemented: 'all' },
   'envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.CombinedCertificateValidationContext': {
     implemented: ['default_validation_context', 'validation_context_sds_secret_config'],
   },
@@ -45,7 +56,7 @@ export const tls: SupportArea = supportArea({
     },
   },
   'envoy.extensions.transport_sockets.tls.v3.TlsCertificate': {
-    implemented: ['certificate_chain', 'private_key', 'password', 'watched_directory'],
+    implemented: ['certificate_chain', 'private_key', 'password', 'watched_directory', 'ocsp_staple'],
   },
   'envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext': {
     implemented: [
@@ -58,11 +69,23 @@ export const tls: SupportArea = supportArea({
       'allow_expired_certificate',
       'trust_chain_verification',
       'max_verify_depth',
+      'crl',
+      'only_verify_leaf_cert_crl',
+      'custom_validator_config',
     ],
+    noEffect: {
+      suppress_client_ca_list: 'the names of the trusted authorities are never sent to clients',
+    },
   },
   'envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher': {
-    implemented: ['san_type', 'matcher'],
-    values: { san_type: ['DNS', 'URI', 'EMAIL', 'IP_ADDRESS'] },
+    implemented: ['san_type', 'matcher', 'oid'],
+    values: { san_type: ['DNS', 'URI', 'EMAIL', 'IP_ADDRESS', 'OTHER_NAME'] },
+  },
+  'envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig': {
+    implemented: ['trust_domains', 'trust_bundles'],
+  },
+  'envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig.TrustDomain': {
+    implemented: ['name', 'trust_bundle'],
   },
   'envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig': { implemented: ['name', 'sds_config'] },
   'envoy.extensions.transport_sockets.tls.v3.Secret': {

@@ -4,6 +4,7 @@ import type { TlsCertificateSecret } from '#gateway/api/secrets.ts';
 import type { Diagnostics } from '#gateway/config/diagnostics.ts';
 import type { TlsCertificate } from '#proto-types/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
 import { compileIdentity } from '../identity.ts';
+import { need } from '../tls-parameters.ts';
 
 const decoder = new TextDecoder();
 
@@ -36,17 +37,29 @@ export function readTlsCertificate(
       return null;
     }
   }
+  let ocspStaple: Uint8Array | null = null;
+  if (message.ocspStaple !== undefined && need('ocspStapling', 'ocsp_staple', diagnostics)) {
+    const at = diagnostics.at('ocsp_staple');
+    if (message.ocspStaple.specifier.case === 'inlineString') at.error('', 'cannot be provided via inline_string');
+    ocspStaple = server.readDataSource(message.ocspStaple, at);
+  }
   const { specifier } = message.certificateChain;
   const secret: TlsCertificateSecret = {
     certificateChain: decoder.decode(chain),
     privateKey,
-    ocspStaple: null,
+    ocspStaple,
     ...(specifier.case === 'filename' ? { chainPath: specifier.value } : {}),
   };
   const identity = compileIdentity(secret);
   if (typeof identity === 'string') {
-    diagnostics.error(identity.includes('private key') ? 'private_key' : 'certificate_chain', identity);
+    diagnostics.error(fieldOf(identity), identity);
     return null;
   }
   return secret;
+}
+
+// The field that a reason is about.
+function fieldOf(reason: string): string {
+  if (reason.startsWith('OCSP')) return 'ocsp_staple';
+  return reason.includes('private key') ? 'private_key' : 'certificate_chain';
 }
