@@ -236,10 +236,11 @@ export class AcmeConnection {
 }
 
 function parseBody(answer: AcmeAnswer): unknown {
-  if (!/json/i.test(answer.headers['content-type'] ?? '')) return answer.text;
+  if (answer.text === '' || !/json/i.test(answer.headers['content-type'] ?? '')) return answer.text;
   try {
     return JSON.parse(answer.text) as unknown;
   } catch {
+    if (answer.status >= 400) return answer.text; // a proxy's error page: the status says enough
     throw new AcmeError(
       'unreachable',
       `the authority's answer (HTTP ${answer.status}) is not the JSON it claims to be`,
