@@ -1,4 +1,7 @@
-import { runCommand } from './cli/commands.ts';
+import { keepFreedMemory } from './runtime/allocator.ts';
 import { processArguments } from './runtime/process.ts';
 
+keepFreedMemory();
+// Only now, so that a new start has not loaded everything twice.
+const { runCommand } = await import('./cli/commands.ts');
 runCommand(processArguments());
