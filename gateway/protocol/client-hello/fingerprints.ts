@@ -3,6 +3,7 @@ import { type ClientHello, TlsVersion } from './client-hello.ts';
 
 const extensionServerName = 0;
 const extensionAlpn = 16;
+const extensionVersions = 43;
 
 /** Values that clients send to keep servers tolerant; fingerprints leave them out. RFC 8701. */
 function isGrease(value: number): boolean {
@@ -13,13 +14,16 @@ function withoutGrease(values: readonly number[]): number[] {
   return values.filter((value) => !isGrease(value));
 }
 
-/** JA3: the MD5, in hexadecimal, of what the ClientHello offers in its own order. */
+/**
+ * JA3: the MD5, in hexadecimal, of what the ClientHello offers in its own order. As in Envoy, the groups keep their GREASE,
+ * so browsers have a fingerprint that differs from the published one, and from one connection to the next.
+ */
 export function ja3Fingerprint(hello: ClientHello): string {
   const parts = [
     String(hello.legacyVersion),
     withoutGrease(hello.cipherSuites).join('-'),
     withoutGrease(hello.extensions).join('-'),
-    withoutGrease(hello.groups ?? []).join('-'),
+    (hello.groups ?? []).join('-'),
     hello.pointFormats.join('-'),
   ];
   return createHash('md5').update(parts.join(',')).digest('hex');
@@ -33,13 +37,13 @@ export function ja4Fingerprint(hello: ClientHello): string {
   const counts = `${twoDigits(suites.length)}${twoDigits(extensions.length)}`;
   const shown = `t${versionOf(hello)}${name}${counts}${protocolLetters(hello.applicationProtocols[0] ?? '')}`;
   const listed = sortedHex(extensions.filter((type) => type !== extensionServerName && type !== extensionAlpn));
-  const algorithms = withoutGrease(hello.signatureAlgorithms ?? []).map(hex4);
+  const algorithms = (hello.signatureAlgorithms ?? []).map(hex4);
   const offered = algorithms.length === 0 ? listed : `${listed}_${algorithms.join(',')}`;
   return `${shown}_${shortHash(sortedHex(suites))}_${shortHash(offered)}`;
 }
 
 function versionOf(hello: ClientHello): string {
-  const offered = withoutGrease(hello.versions);
+  const offered = hello.extensions.includes(extensionVersions) ? withoutGrease(hello.versions) : [];
   switch (offered.length === 0 ? hello.legacyVersion : Math.max(...offered)) {
     case TlsVersion.Tls13:
       return '13';
@@ -49,10 +53,6 @@ function versionOf(hello: ClientHello): string {
       return '11';
     case TlsVersion.Tls10:
       return '10';
-    case 0x0300:
-      return 's3';
-    case 0x0200:
-      return 's2';
     default:
       return '00';
   }
