@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto';
-import type { CertificateView } from '#gateway/api/admin-views.ts';
+import type { CertificateView, SecretView } from '#gateway/api/admin-views.ts';
 import { certificateFacts } from '#gateway/formatter/peer-certificate.ts';
 import type { GeneralNameKind } from '#gateway/protocol/x509/general-name.ts';
-import { type AdminEndpoint, jsonReply } from './endpoint.ts';
+import { type AdminEndpoint, jsonReply, queryFlag } from './endpoint.ts';
 
 const dayMs = 86_400_000;
 const pemBlock = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
@@ -43,18 +43,36 @@ function timestamp(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 19)}Z`;
 }
 
-/** /certs. */
+/** What of a secret is worth a word, in the style of envoy.admin.v3. */
+function secretDetails(view: SecretView): unknown {
+  const { name, updatedMs, rotations, problem, problemMs, waiting, warnings } = view;
+  return {
+    name,
+    ...(updatedMs === 0 ? {} : { last_updated: timestamp(updatedMs) }),
+    rotations: String(rotations),
+    ...(problem === '' ? {} : { refused: problem, refused_at: timestamp(problemMs) }),
+    ...(waiting === '' ? {} : { waiting_for: waiting }),
+    ...(warnings.length === 0 ? {} : { warnings }),
+  };
+}
+
+/**
+ * /certs: envoy.admin.v3.Certificates. Secrets that come from outside are added where one of them was refused (the value before
+ * is what is shown as in force), and all of them when they are asked for.
+ */
 export const certificateEndpoint: AdminEndpoint = {
   path: '/certs',
   mutates: false,
   help: 'print certs on machine',
   parameters: [],
-  handle(services) {
+  handle(services, query) {
     const nowMs = services.clock.wallMs();
     const certificates = services.certificates.tlsContextViews().map((context) => ({
       ca_cert: details(context.trustedCa, nowMs),
       cert_chain: details(context.chain, nowMs),
     }));
-    return jsonReply({ certificates });
+    const all = services.certificates.secretViews();
+    const shown = queryFlag(query, 'secrets') ? all : all.filter(({ problem }) => problem !== '');
+    return jsonReply({ certificates, ...(shown.length === 0 ? {} : { secrets: shown.map(secretDetails) }) });
   },
 };

@@ -77,7 +77,25 @@ export interface ListenerViews {
   configDump(): readonly Message[];
 }
 
+/** A secret that comes from outside, as `/certs?secrets` shows it. */
+export interface SecretView {
+  readonly name: string;
+  /** When the value in force came, wall clock milliseconds; 0 while there is none. */
+  readonly updatedMs: number;
+  /** Values that replaced another one. */
+  readonly rotations: number;
+  /** Why the latest value is not in force, or ''. */
+  readonly problem: string;
+  /** When that was found, wall clock milliseconds. */
+  readonly problemMs: number;
+  /** What is being waited for before a value is refused, or ''. */
+  readonly waiting: string;
+  /** What the rehearsal of the value in force warned of. */
+  readonly warnings: readonly string[];
+}
+
 /** What TLS contexts show to the admin interface. */
 export interface CertificateViews {
   tlsContextViews(): readonly TlsContextView[];
+  secretViews(): readonly SecretView[];
 }

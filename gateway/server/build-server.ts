@@ -21,6 +21,7 @@ import type { Node } from '#proto-types/envoy/config/core/v3/base_pb.ts';
 import { BootstrapListeners } from './bootstrap-listeners.ts';
 import { ServerCertificateViews } from './certificate-views.ts';
 import { DrainManager } from './drain-manager.ts';
+import { ExpiryWarnings } from './expiry-warnings.ts';
 import { createExtensionRegistry } from './extension-registry.ts';
 import { GatewayContext } from './gateway-context.ts';
 import { InitManager } from './init-manager.ts';
@@ -55,6 +56,7 @@ export interface BuiltServer {
   readonly secrets: Secrets;
   readonly admin: AdminAppOptions;
   readonly certificates: ServerCertificateViews;
+  readonly expiryWarnings: ExpiryWarnings;
   /** When the configuration was loaded, wall clock milliseconds. */
   readonly loadedMs: number;
 }
@@ -134,6 +136,8 @@ export function buildServer(
   const manager = new ListenerManager(context, { drainTimeMs: options.drainTimeMs });
   const listeners = new BootstrapListeners(manager, loadedMs);
   listeners.addStatic(bootstrap.staticResources?.listeners ?? [], resources.at('listeners'));
+  const certificates = new ServerCertificateViews(manager, clusters, secrets, scope);
+  secrets.usesOf = (source) => certificates.usesOf(source);
   return {
     options,
     bootstrap,
@@ -150,7 +154,8 @@ export function buildServer(
     clusters,
     listeners,
     secrets,
-    certificates: new ServerCertificateViews(manager, clusters),
+    certificates,
+    expiryWarnings: new ExpiryWarnings(() => certificates.certificates(), clock, timers, logs.get('secret')),
     admin: compileAdmin(bootstrap.admin, context, diagnostics.at('admin')),
     loadedMs,
   };

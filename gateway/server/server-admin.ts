@@ -65,6 +65,7 @@ export class ServerAdmin implements AdminServices {
     const { serverStats, runtime, store, listeners, clusters, certificates } = this.#server;
     if (flushesOnAdmin(this.#server.bootstrap)) store.flush();
     serverStats.totalConnections.set(listeners.activeConnections);
+    certificates.refreshGauges(this.clock.wallMs());
     serverStats.refresh(this.state, certificates.daysUntilExpiry(this.clock.wallMs()), clusters.names.length);
     store.root.gauge('runtime.admin_overrides_active').set(runtime.adminOverrides > 0 ? 1 : 0);
   }

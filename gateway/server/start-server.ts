@@ -71,6 +71,7 @@ async function start(server: Server, built: BuiltServer, options: ServerOptions)
     if (options.adminAddressPath !== '') writeTextFile(options.adminAddressPath, admin.address.text);
   }
   await server.start();
+  built.expiryWarnings.start();
 }
 
 function adminAddress(admin: Admin | undefined): Address | null {

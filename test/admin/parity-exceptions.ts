@@ -22,6 +22,7 @@ export const missingHere: readonly Exception[] = [
 export const additional: readonly Exception[] = [
   { names: /^http2\./, reason: 'made at start; Envoy makes them with the first HTTP/2 connection' },
   { names: /^cluster\.[^.]+\.http2\./, reason: 'made at start; Envoy makes them with the first HTTP/2 connection' },
+  { names: /\.ssl\.certificate\..*\.days_until_expiration$/, reason: 'of a certificate; Envoy has the first of all' },
   { names: /^server\.uncaught_errors$/, reason: 'what nobody caught: always zero' },
   {
     names: /\.rq_retry_skipped_request_not_complete$/,
