@@ -19,10 +19,11 @@ function program(environment: Readonly<Record<string, string>>): string {
       `import process from 'node:process';
 import { keepFreedMemory } from ${JSON.stringify(allocator)};
 keepFreedMemory();
-console.log(JSON.stringify([process.env.MIMALLOC_PURGE_DELAY ?? null, process.argv.slice(2), process.env.KEPT]));
+console.log(JSON.stringify([process.env.MIMALLOC_PURGE_DELAY ?? null,
+  process.env.BUN_JSC_minEdenToOldGenerationRatio ?? null, process.argv.slice(2), process.env.KEPT]));
 `,
     );
-    const { MIMALLOC_PURGE_DELAY: _ours, ...inherited } = process.env;
+    const { MIMALLOC_PURGE_DELAY: _delay, BUN_JSC_minEdenToOldGenerationRatio: _ratio, ...inherited } = process.env;
     const flags = runtimeName === 'deno' ? ['run', '-A', '--no-lock'] : [];
     const { stdout, stderr } = spawnSync(process.execPath, [...flags, file, '-c', 'a b'], {
       env: { ...inherited, KEPT: 'kept', ...environment },
@@ -37,11 +38,12 @@ console.log(JSON.stringify([process.env.MIMALLOC_PURGE_DELAY ?? null, process.ar
 
 describe('keepFreedMemory', () => {
   it('starts once more with the setting, arguments and environment as they were', () => {
-    const set = runtimeName === 'bun' ? '10000' : null;
-    assert.equal(program({}), JSON.stringify([set, ['-c', 'a b'], 'kept']));
+    const set = runtimeName === 'bun' ? ['10000', '0.05'] : [null, null];
+    assert.equal(program({}), JSON.stringify([...set, ['-c', 'a b'], 'kept']));
   });
 
   it("leaves the user's own setting alone", () => {
-    assert.equal(program({ MIMALLOC_PURGE_DELAY: '5' }), JSON.stringify(['5', ['-c', 'a b'], 'kept']));
+    const ratio = runtimeName === 'bun' ? '0.05' : null;
+    assert.equal(program({ MIMALLOC_PURGE_DELAY: '5' }), JSON.stringify(['5', ratio, ['-c', 'a b'], 'kept']));
   });
 });
