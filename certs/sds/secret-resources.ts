@@ -7,14 +7,14 @@ import type { IssuedCertificate } from '../ca/issued-certificate.ts';
 /** Full name of the resource type that SDS carries. */
 export const secretTypeName = 'envoy.extensions.transport_sockets.tls.v3.Secret';
 
-/** One named secret, ready to be sent. The version changes when, and only when, the public part changes. */
+/** One named secret, ready to be sent. The version changes when, and only when, what it holds changes. */
 export interface SecretResource {
   readonly name: string;
   readonly version: string;
   readonly any: Any;
 }
 
-/** Told that the resource called `name` was added or replaced. */
+/** Told that the resource called `name` was added, replaced or taken away. */
 export interface SecretResourcesListener {
   onSecretChanged(name: string): void;
 }
@@ -36,7 +36,14 @@ export class SecretResources {
   /** Adds or replaces a resource and tells every listener. */
   set(resource: SecretResource): void {
     this.#resources.set(resource.name, resource);
-    for (const listener of [...this.#listeners]) listener.onSecretChanged(resource.name);
+    this.#tell(resource.name);
+  }
+
+  /** Takes a resource away and tells every listener; false when there is none of that name. */
+  delete(name: string): boolean {
+    if (!this.#resources.delete(name)) return false;
+    this.#tell(name);
+    return true;
   }
 
   subscribe(listener: SecretResourcesListener): void {
@@ -45,6 +52,10 @@ export class SecretResources {
 
   unsubscribe(listener: SecretResourcesListener): void {
     this.#listeners.delete(listener);
+  }
+
+  #tell(name: string): void {
+    for (const listener of [...this.#listeners]) listener.onSecretChanged(name);
   }
 }
 
