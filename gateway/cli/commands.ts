@@ -1,11 +1,13 @@
 import { nearestName } from '#gateway/base/nearest-name.ts';
 import { exitProcess, writeStderr } from '#gateway/runtime/process.ts';
+import { certsCheck } from './certs-check.ts';
 import { run } from './run.ts';
 
 /** All commands by name. */
 const commands: { readonly [name: string]: (argv: readonly string[]) => void } = {
   run: (argv) => run(argv),
   validate: (argv) => run(argv, 'validate'),
+  'certs-check': (argv) => certsCheck(argv),
   help: () => run(['--help']),
 };
 

@@ -1,7 +1,4 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { JsonObject } from '@bufbuild/protobuf';
 import { fromJson } from '@bufbuild/protobuf';
@@ -19,9 +16,10 @@ import {
 import { Secrets } from '#gateway/transport/secrets/secrets.ts';
 import type { SdsSecretConfig, Secret } from '#proto-types/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import type { DiscoveryRequest, DiscoveryResponse } from '#proto-types/envoy/service/discovery/v3/discovery_pb.ts';
-import { createCertificate, type TestCertificate } from '#test/support/certificates.ts';
+import { createCertificate } from '#test/support/certificates.ts';
 import { startGrpcStreamServer } from '#test/support/grpc-stream-server.ts';
 import { createTestServerContext, type TestServerContext } from '#test/support/server-context.ts';
+import { until } from '#test/support/until.ts';
 import { VirtualTime } from '#test/support/virtual-time.ts';
 
 const one = await createCertificate({ name: 'one', sans: ['dns:one.test'] });
@@ -90,75 +88,6 @@ function certificate(json: JsonObject, server: TestServerContext): SecretSource<
   return source;
 }
 
-describe('file SDS', () => {
-  const yaml = (folder: string): string =>
-    [
-      'resources:',
-      '- "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret',
-      '  name: server_cert',
-      '  tls_certificate:',
-      `    certificate_chain: { filename: ${folder}/tls.crt }`,
-      `    private_key: { filename: ${folder}/tls.key }`,
-      '',
-    ].join('\n');
-  const write = (folder: string, identity: TestCertificate): void => {
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, 'tls.crt'), identity.certificate);
-    writeFileSync(join(folder, 'tls.key'), identity.privateKey);
-  };
-
-  it('follows a swapped folder of files, as Kubernetes mounts them', async () => {
-    const base = mkdtempSync(join(tmpdir(), 'sluice-sds-'));
-    const mount = join(base, 'mount');
-    mkdirSync(mount);
-    write(join(mount, '..v1'), one);
-    symlinkSync('..v1', join(mount, '..data'));
-    symlinkSync('..data/tls.crt', join(mount, 'tls.crt'));
-    symlinkSync('..data/tls.key', join(mount, 'tls.key'));
-    writeFileSync(join(base, 'sds.yaml'), yaml(mount));
-    const server = createTestServerContext();
-    const path = { path_config_source: { path: join(base, 'sds.yaml') } };
-    const source = certificate({ name: 'server_cert', sds_config: path }, server);
-    assert.equal(source.current, null);
-    await startTargets(server);
-    assert.equal(source.current!.certificateChain, one.certificate);
-
-    write(join(mount, '..v2'), two);
-    symlinkSync('..v2', join(mount, '..data_tmp'));
-    renameSync(join(mount, '..data_tmp'), join(mount, '..data'));
-    await changes(source, 2);
-    assert.equal(source.current!.certificateChain, two.certificate);
-    assert.equal(server.stat('sds.server_cert.update_success'), 1);
-    for (const target of server.initTargets) (target as unknown as { close(): void }).close();
-    rmSync(base, { recursive: true });
-  });
-
-  it('keeps what is in force when the new file is wrong, then takes the right one', async () => {
-    const base = mkdtempSync(join(tmpdir(), 'sluice-sds-'));
-    write(join(base, 'a'), one);
-    write(join(base, 'b'), two);
-    writeFileSync(join(base, 'b', 'tls.key'), one.privateKey); // does not belong
-    const file = join(base, 'sds.yaml');
-    writeFileSync(file, yaml(join(base, 'a')));
-    const server = createTestServerContext();
-    const source = certificate({ name: 'server_cert', sds_config: { path_config_source: { path: file } } }, server);
-    await startTargets(server);
-    writeFileSync(`${file}.new`, yaml(join(base, 'b')));
-    renameSync(`${file}.new`, file);
-    while (server.stat('sds.server_cert.update_rejected') === 0) await new Promise((done) => setTimeout(done, 5));
-    assert.equal(source.current!.certificateChain, one.certificate);
-    assert.ok(server.lines.some((line) => line.includes('does not belong to the certificate')));
-    assert.ok(!server.lines.some((line) => line.includes('PRIVATE KEY')));
-    writeFileSync(join(base, 'b', 'tls.key'), two.privateKey);
-    writeFileSync(`${file}.new`, `${yaml(join(base, 'b'))}# again\n`);
-    renameSync(`${file}.new`, file);
-    await changes(source, 2);
-    assert.equal(source.current!.certificateChain, two.certificate);
-    for (const target of server.initTargets) (target as unknown as { close(): void }).close();
-    rmSync(base, { recursive: true });
-  });
-});
-
 describe('gRPC SDS', () => {
   it('envoy_grpc: first value, ACK, NACK with the reason, a new stream after a failure', async () => {
     const sent: DiscoveryRequest[] = [];
@@ -187,13 +116,15 @@ describe('gRPC SDS', () => {
     assert.equal(sent[0]!.node!.id, 'test');
     assert.equal(ready, false);
     streams[0]!.onMessage(response('1', secretOf('c', one.certificate, one.privateKey)));
-    assert.equal(ready, true);
+    await until(() => ready);
     assert.equal(source.current!.certificateChain, one.certificate);
+    await until(() => sent.length === 2);
     assert.equal(sent[1]!.versionInfo, '1');
     assert.equal(sent[1]!.responseNonce, 'n1');
     assert.equal(sent[1]!.errorDetail, undefined);
 
     streams[0]!.onMessage(response('2', secretOf('c', two.certificate, one.privateKey)));
+    await until(() => sent.length === 3);
     assert.equal(sent[2]!.versionInfo, '1');
     assert.equal(sent[2]!.responseNonce, 'n2');
     assert.match(sent[2]!.errorDetail!.message, /does not belong to the certificate/);
@@ -204,6 +135,7 @@ describe('gRPC SDS', () => {
     assert.equal(sent[3]!.versionInfo, '1');
     assert.equal(sent[3]!.responseNonce, '');
     streams[1]!.onMessage(response('3', secretOf('c', two.certificate, two.privateKey)));
+    await until(() => source.version === 2);
     assert.equal(source.current!.certificateChain, two.certificate);
     assert.equal(source.version, 2);
     (server.initTargets[0] as unknown as { close(): void }).close();

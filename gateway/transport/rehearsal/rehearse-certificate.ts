@@ -19,17 +19,18 @@ export interface RehearsalFacts {
 
 /**
  * Everything about a certificate with its key that can be found by looking: no network, no handshake. `inForce` is what it
- * would replace, or null when it comes first. Pure.
+ * would replace, or null when it comes first. `withKey` false: there is no key to look at. Pure.
  */
 export function rehearseCertificate(
   secret: Pick<TlsCertificateSecret, 'certificateChain' | 'privateKey'>,
   inForce: Pick<TlsCertificateSecret, 'certificateChain'> | null,
   facts: RehearsalFacts,
+  withKey = true,
 ): Finding[] {
   const findings = new Findings(inForce !== null);
   const chain = readPem(secret.certificateChain, 'certificate chain', findings);
   if (chain === null) return findings.list;
-  findInKey(chain, secret.privateKey, findings);
+  if (withKey) findInKey(chain, secret.privateKey, findings);
   if (findings.list.length > 0) return findings.list;
   const replaced = inForce === null ? null : parsed(inForce.certificateChain);
   findInDates(chain[0]!, replaced?.[0] ?? null, facts.nowMs, findings);

@@ -17,6 +17,7 @@ const secretType = 'envoy.extensions.transport_sockets.tls.v3.Secret';
  * `watchedFolder` where one is named. A file that cannot be read is looked at again before that is told: it may be half written.
  */
 export class FileSubscription implements SecretSubscription, FileChangesListener, PatienceOwner {
+  readonly local = true;
   readonly #path: string;
   readonly #watchedFolder: string;
   readonly #target: SdsSecret<unknown>;

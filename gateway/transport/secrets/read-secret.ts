@@ -4,6 +4,8 @@ import type { TlsCertificateSecret } from '#gateway/api/secrets.ts';
 import type { Diagnostics } from '#gateway/config/diagnostics.ts';
 import type { TlsCertificate } from '#proto-types/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
 import { compileIdentity } from '../identity.ts';
+import { rehearseCertificate } from '../rehearsal/rehearse-certificate.ts';
+import { noUses } from '../rehearsal/secret-uses.ts';
 import { need } from '../tls-parameters.ts';
 
 const decoder = new TextDecoder();
@@ -52,7 +54,11 @@ export function readTlsCertificate(
   };
   const identity = compileIdentity(secret);
   if (typeof identity === 'string') {
-    diagnostics.error(fieldOf(identity), identity);
+    // The rehearsal knows more precisely what is wrong with a text: empty, DER, half written, encrypted.
+    const found = rehearseCertificate(secret, null, { nowMs: 0, uses: noUses }).find(
+      ({ severity }) => severity === 'refuse',
+    );
+    diagnostics.error(fieldOf(identity), found?.detail ?? identity);
     return null;
   }
   return secret;

@@ -17,6 +17,8 @@ import { plainSecretTools, type SecretTools } from './secret-tools.ts';
 
 /** Where a secret's messages come from: a file or an SDS service. */
 export interface SecretSubscription {
+  /** True for files: they can be read without asking anybody. */
+  readonly local?: boolean;
   /** Begins; every message is given to `SdsSecret.accept`. */
   start(): void;
   close(): void;
@@ -115,6 +117,11 @@ export class SdsSecret<T> extends ChangingSecret<T> implements InitTarget, FileC
   /** The message in force, or null: for /config_dump. */
   get message(): Secret | null {
     return this.#message;
+  }
+
+  /** Whether it comes from a file, and not from a service. */
+  get local(): boolean {
+    return this.#subscription?.local === true;
   }
 
   /** Names where the messages come from; before `start`. */

@@ -34,7 +34,11 @@ export const certificateReader: SecretReader<TlsCertificateSecret> = {
       diagnostics.error('', `secret '${secret.name}' is not a tls_certificate`);
       return null;
     }
-    return readTlsCertificate(secret.type.value, server, diagnostics.at('tls_certificate'));
+    const read = readTlsCertificate(secret.type.value, server, diagnostics.at('tls_certificate'));
+    if (read === null) return null;
+    // As Envoy, which shows no file for what was delivered.
+    const { chainPath: _file, ...delivered } = read;
+    return delivered;
   },
   watched(secret) {
     if (secret.type.case !== 'tlsCertificate') return { files: [], folders: [] };
