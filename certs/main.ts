@@ -1,63 +1,52 @@
-import process from 'node:process';
-import { serve } from '@hono/node-server';
-import { LogRegistry } from '#gateway/base/log.ts';
 import { systemClock } from '#gateway/runtime/clock.ts';
-import { guardProcess } from '#gateway/runtime/process.ts';
+import {
+  environmentVariable,
+  exitProcess,
+  onSignal,
+  processArguments,
+  writeStderr,
+  writeStdout,
+} from '#gateway/runtime/process.ts';
+import { createSystemRandom } from '#gateway/runtime/random.ts';
 import { createSystemTimers } from '#gateway/runtime/timers.ts';
-import { createCertificateService } from './certificate-service.ts';
-import { parseCommandLine, type RotateCommand, type ServeCommand, UsageError, usage } from './command-line.ts';
-import { createControlApi } from './control-api.ts';
-import { splitHostPort } from './loopback.ts';
+import { runCertificateCommand } from './cli/run-command.ts';
 
-async function runServe(command: ServeCommand): Promise<void> {
-  const logs = new LogRegistry({
-    write: (level, component, message) =>
-      process.stderr.write(`[${new Date().toISOString()}][${level}][${component}] ${message}\n`),
+let stopping: Promise<void> | null = null;
+
+/** Resolves at the first signal. Only commands that go on and on ask; the others end at once, as programs do. */
+function stopped(): Promise<void> {
+  stopping ??= new Promise((resolve) => {
+    const stop = (): void => {
+      resolve();
+      // What is still in flight after that is given up.
+      setTimeout(() => exitProcess(0), 2000).unref();
+    };
+    onSignal('SIGTERM', stop);
+    onSignal('SIGINT', stop);
   });
-  const service = await createCertificateService({
-    ...command,
-    clock: systemClock,
-    timers: createSystemTimers(systemClock),
-    log: logs.get('certs'),
-  });
-  const control =
-    command.control === null
-      ? null
-      : serve({
-          fetch: createControlApi(service).fetch,
-          hostname: splitHostPort(command.control).host,
-          port: splitHostPort(command.control).port,
-        });
-  control?.on('error', (error: Error) => {
-    process.stderr.write(`certs: ${command.control}: ${error.message}\n`);
-    process.exit(1);
-  });
-  guardProcess(logs.get('certs'));
-  logs.get('certs').info(`SDS on ${command.listen}, port ${service.port}; authority ${service.authorityPath}`);
-  const stop = (): void => {
-    service.close();
-    control?.close();
-    process.exit(0);
-  };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
+  return stopping;
 }
 
-async function runRotate(command: RotateCommand): Promise<void> {
-  const query = command.name === null ? '' : `?name=${encodeURIComponent(command.name)}`;
-  const response = await fetch(`http://${command.control}/rotate${query}`, { method: 'POST' });
-  process.stdout.write(await response.text());
-  process.stdout.write('\n');
-  if (!response.ok) process.exitCode = 1;
-}
+// Timers of the wheel do not keep the process alive; a command that waits with nothing else open must not end early.
+const alive = setInterval(() => {}, 0x7fff_ffff);
 
 try {
-  const command = parseCommandLine(process.argv.slice(2));
-  if (command.command === 'serve') await runServe(command);
-  else if (command.command === 'rotate') await runRotate(command);
-  else process.stdout.write(usage);
+  const code = await runCertificateCommand(processArguments(), {
+    output: { write: (text) => writeStdout(text), error: (text) => writeStderr(text) },
+    clock: systemClock,
+    timers: createSystemTimers(systemClock),
+    random: createSystemRandom(),
+    variable: environmentVariable,
+    stopped,
+  });
+  finish(code);
 } catch (error) {
-  process.stderr.write(`certs: ${(error as Error).message}\n`);
-  if (error instanceof UsageError) process.stderr.write(`\n${usage}`);
-  process.exit(1);
+  writeStderr(`certs: ${(error as Error).stack ?? String(error)}\n`);
+  finish(1);
+}
+
+/** Ends the process once both streams have taken what was written: they may be pipes. */
+function finish(code: number): void {
+  clearInterval(alive);
+  writeStdout('', () => writeStderr('', () => exitProcess(code)));
 }

@@ -1,4 +1,6 @@
 import { createHash, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Clock } from '#gateway/runtime/clock.ts';
 import { type AuthoritySettings, readAuthoritySettings } from '../store/authority-settings.ts';
 import { CertificateStore } from '../store/certificate-store.ts';
@@ -53,12 +55,11 @@ export class CertificateAuthority {
 
   /** Throws {@link CertificateError} when there is no authority in the directory, or it cannot be used. */
   constructor(options: OpenAuthorityOptions) {
-    this.store = new CertificateStore(options.directory, options.secret);
-    const root = this.store.loadCertificate(rootEntry);
-    if (root === null) {
+    if (!existsSync(join(options.directory, `${rootEntry}.crt`))) {
       throw new CertificateError(`there is no certificate authority in ${options.directory}: run sluice certs init`);
     }
-    this.rootPem = root;
+    this.store = new CertificateStore(options.directory, options.secret);
+    this.rootPem = this.store.loadCertificate(rootEntry)!;
     this.settings = readAuthoritySettings(options.directory);
     this.log = new IssuanceLog(options.directory);
     this.#clock = options.clock;
@@ -166,7 +167,8 @@ export class CertificateAuthority {
   requestOf(record: IssuedRecord, name: string): CertificateRequest {
     const template = record.template as TemplateName;
     const { maxLifetimeMs } = this.settings.templates[template].limits;
-    const lifetimeMs = Math.min(record.notAfterMs - record.issuedMs, maxLifetimeMs);
+    // Certificates end on whole seconds; without rounding up every renewal would lose part of one.
+    const lifetimeMs = Math.min(Math.ceil((record.notAfterMs - record.issuedMs) / 1000) * 1000, maxLifetimeMs);
     return { name, ...parseNameTexts(record.names), template, lifetimeMs };
   }
 
