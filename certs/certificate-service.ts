@@ -12,7 +12,10 @@ import type { StoreSecret } from './ca/encrypted-private-key.ts';
 import { CertificateError, type IssuedCertificate } from './ca/issued-certificate.ts';
 import { defaultRenewalFraction } from './ca/renewal-time.ts';
 import { revocationBundle } from './ca/revocation-lists.ts';
+import { openListeners } from './sds/open-listeners.ts';
+import type { SdsListenerConfig } from './sds/sds-config.ts';
 import { SdsServer } from './sds/sds-server.ts';
+import type { SdsStatus } from './sds/sds-status.ts';
 import { SecretResources, tlsCertificateSecret, validationContextSecret } from './sds/secret-resources.ts';
 import { AuthoritySource } from './sources/authority-source.ts';
 import type { CertificateSource } from './sources/certificate-source.ts';
@@ -23,6 +26,8 @@ export interface CertificateServiceOptions {
   readonly directory: string;
   /** SDS address: loopback `host:port` or `unix:PATH`. Null: no SDS server (for use inside another process). */
   readonly listen: string | null;
+  /** Further SDS addresses, each with its own guard. */
+  readonly sdsListeners?: readonly SdsListenerConfig[];
   readonly certificates: readonly CertificateRequest[];
   /** Further sources whose certificates are offered too: watched files, ACME. */
   readonly sources?: readonly CertificateSource[];
@@ -57,6 +62,8 @@ export interface CertificateStatus {
 export interface CertificateService {
   /** Port of the SDS server; 0 without one or on a unix socket. */
   readonly port: number;
+  /** Ports of `sdsListeners`, in their order; 0 for a unix socket. */
+  readonly sdsPorts: readonly number[];
   /** The secrets on offer. */
   readonly resources: SecretResources;
   readonly authority: CertificateAuthority;
@@ -65,6 +72,8 @@ export interface CertificateService {
   /** All sources, the own authority first. */
   readonly sources: readonly CertificateSource[];
   status(): CertificateStatus[];
+  /** Who fetches secrets, what they have and what they refused. */
+  sdsStatus(): SdsStatus;
   /** Issues a certificate anew, now, and pushes it. Without a name: all of them. Throws when the name is unknown. */
   rotate(name: string | null): Promise<void>;
   /** Publishes the revocation list now when something in it is missing: after a revocation in this process. */
@@ -122,6 +131,7 @@ class LocalCertificateService implements CertificateService {
   readonly #server: SdsServer;
   readonly #upkeep: AuthorityUpkeep;
   port = 0;
+  sdsPorts: readonly number[] = [];
 
   constructor(options: CertificateServiceOptions, authority: CertificateAuthority) {
     this.#options = options;
@@ -152,6 +162,15 @@ class LocalCertificateService implements CertificateService {
     };
     for (const source of this.sources) await source.start(listener);
     if (this.#options.listen !== null) this.port = await this.#server.listen(this.#options.listen);
+    this.sdsPorts = await openListeners(this.#server, this.#options.sdsListeners ?? [], {
+      authority: this.authority,
+      clock: this.#options.clock,
+      certificate: (name) => this.#current(name),
+    });
+  }
+
+  sdsStatus(): SdsStatus {
+    return this.#server.status();
   }
 
   status(): CertificateStatus[] {
@@ -193,6 +212,11 @@ class LocalCertificateService implements CertificateService {
     this.#upkeep.close();
     for (const source of this.sources) void source.close();
     this.#server.close();
+  }
+
+  #current(name: string): IssuedCertificate | null {
+    const source = this.sources.find((candidate) => candidate.names().includes(name));
+    return source?.current(name) ?? null;
   }
 
   #offerAuthority(): void {

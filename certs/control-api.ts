@@ -4,6 +4,7 @@ import type { CertificateService } from './certificate-service.ts';
 
 /**
  * The service's local HTTP interface, for loopback only: `GET /healthcheck`, `GET /certificates` (nothing secret),
+ * `GET /status` (that, and who fetches secrets, what they have and what they refused, with their words),
  * `POST /rotate?name=NAME`. A request that a web page could have caused (it has an Origin) is refused.
  */
 export function createControlApi(service: CertificateService): Hono {
@@ -14,6 +15,10 @@ export function createControlApi(service: CertificateService): Hono {
   });
   app.get('/healthcheck', (c) => c.text('OK'));
   app.get('/certificates', (c) => c.json({ authority: service.authorityPath, certificates: service.status() }));
+  app.get('/status', (c) => {
+    const { sdsPorts: ports } = service;
+    return c.json({ certificates: service.status(), sds: { ports, ...service.sdsStatus() } });
+  });
   app.post('/rotate', async (c) => {
     try {
       await service.rotate(c.req.query('name') ?? null);
