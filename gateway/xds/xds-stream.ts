@@ -106,13 +106,13 @@ export class XdsStream implements GrpcStreamCallbacks {
     if (this.#closed) return;
     this.#backoff.reset();
     if (this.#owner.onStreamMessage(octets) || this.#stream === null) return;
-    this.#stream.reset();
     this.#fail('the response is malformed');
   }
 
   onClose(status: number, message: string): void {
     if (this.#closed) return;
     this.#opening = false;
+    this.#stream = null;
     this.#fail(`the stream was closed: ${status}${message === '' ? '' : `, ${message}`}`);
   }
 
