@@ -32,7 +32,7 @@ const rows: Readonly<Record<TlsCapability, TlsCapabilityRow>> = {
   /** cipher_suites of TLS 1.2. (Nothing lets the suites of TLS 1.3 be chosen, as with Envoy.) */
   cipherSuites: { what: 'restrict the cipher suites', bun: true, deno: false, node: true },
   /** `[A|B]`: the client chooses among equals. Where that is not so the order of the list decides. */
-  cipherSuiteGroups: { what: 'treat cipher suites as equals', bun: false, deno: false, node: false },
+  cipherSuiteGroups: { what: 'treat cipher suites as equals', bun: true, deno: false, node: false },
   /** prefer_client_ciphers. Deno does nothing else. */
   clientCipherOrder: { what: "prefer the client's order of cipher suites", bun: true, deno: true, node: true },
   ecdhCurves: { what: 'restrict the curves', bun: true, deno: false, node: true },

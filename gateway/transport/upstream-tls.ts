@@ -18,6 +18,7 @@ import { SocketFactoryStats, SslStats } from './ssl-stats.ts';
 import { libraryFailureText, secretMissingText, verdictText } from './tls-failure-text.ts';
 import { tlsInfoOf } from './tls-info.ts';
 import { compileMaterial, type TlsMaterial, watchMaterial } from './tls-material.ts';
+import { keyUsage } from './validator/certificate-extensions.ts';
 import { anySanMatches, exactDnsMatcher } from './validator/san-matcher.ts';
 import type { PeerRules, PeerVerdict } from './validator/validate-peer.ts';
 import { malformedPeer, validatePeer } from './validator/validate-peer.ts';
@@ -36,17 +37,38 @@ export interface UpstreamTlsOptions {
 interface AskedOfPeer {
   readonly serverName: string;
   readonly verifyName: boolean;
-  readonly offeredSession: boolean;
+  /** The session that was offered, or null. */
+  readonly session: KeptSession | null;
+  readonly seen: SeenPeer;
 }
 
 interface ActiveContext {
   readonly material: TlsMaterial;
   readonly context: SecureContext;
   /** Sessions of peers that were accepted under these rules, by address and SNI; oldest first. */
-  readonly sessions: Map<string, Uint8Array>;
+  readonly sessions: Map<string, KeptSession>;
+}
+
+interface KeptSession {
+  readonly ticket: Uint8Array;
+  readonly seen: SeenPeer;
+}
+
+/** What the peer showed, leaf first, in DER: some runtimes forget it in resumed sessions, and it is judged again there. */
+interface SeenPeer {
+  chain: readonly Uint8Array[];
 }
 
 const accepted: PeerVerdict = { failure: 'none', counted: 'none', detail: '', chainTrusted: true, path: [] };
+/** Signing is not what the key is for: BoringSSL looks at that without any rules too. */
+const cannotSign: PeerVerdict = { ...accepted, failure: 'key_usage', counted: 'key_usage', chainTrusted: false };
+/** auto_san_validation without a CA: as in Envoy nobody is let in, for the name in an untrusted certificate proves nothing. */
+const unfoundedName: PeerVerdict = {
+  ...accepted,
+  failure: 'chain',
+  detail: 'verify cert failed: no trusted CA to check the name by',
+  chainTrusted: false,
+};
 
 /** Opens TLS connections to upstream hosts; the server's certificate is judged by our validator before anything flows. */
 export class UpstreamTls implements UpstreamTransportSocketFactory {
@@ -96,6 +118,7 @@ export class UpstreamTls implements UpstreamTransportSocketFactory {
     const verifyName = options.verifyServerName || this.#options.autoSanValidation;
     const sessionKey = `${address.text} ${serverName}`;
     const session = active?.sessions.get(sessionKey) ?? null;
+    if (active !== null && session !== null) this.#keepSession(active, sessionKey, session); // the youngest again
     const socket = startClientHandshake(
       { address, bindAddress: options.bindAddress },
       {
@@ -103,7 +126,7 @@ export class UpstreamTls implements UpstreamTransportSocketFactory {
         identity: active?.material.identities[0] ?? null,
         alpn: this.#common.alpn.length > 0 ? this.#common.alpn : options.alpn,
         serverName,
-        session,
+        session: session?.ticket ?? null,
         context: active?.context ?? createClientContext(this.#common.settings, null),
       },
     );
@@ -124,26 +147,32 @@ export class UpstreamTls implements UpstreamTransportSocketFactory {
         info.transportFailureReason = libraryFailureText(error.code ?? '', error.message);
       }
     });
+    const seen: SeenPeer = { chain: [] };
     socket.once('secureConnect', () => {
       info.localAddress = localAddressOf(socket, info.localAddress);
-      this.#judge(socket, active, { serverName, verifyName, offeredSession: session !== null }, connection);
+      this.#judge(socket, active, { serverName, verifyName, session, seen }, connection);
     });
     if (this.#options.maxSessionKeys > 0 && tlsCapabilities.clientSessions) {
       socket.on('session', (ticket: Uint8Array) => {
-        if (info.tls !== null || connection.state === 'connecting') this.#keepSession(active, sessionKey, ticket);
+        if (info.tls !== null || connection.state === 'connecting')
+          this.#keepSession(active, sessionKey, { ticket, seen });
       });
     }
+    const { keyLog } = this.#common;
+    if (keyLog !== null) socket.on('keylog', (line: Uint8Array) => keyLog.log(line, socket));
     return connection;
   }
 
   #judge(socket: TLSSocket, active: ActiveContext, asked: AskedOfPeer, connection: SocketConnection): void {
     if (connection.state !== 'connecting') return;
     const { serverName } = asked;
-    const sent = peerChain(socket);
     const rules = active.material.rules;
-    const resumed = asked.offeredSession && socket.isSessionReused();
-    // A resumed session proves that this is the peer that was judged, under these very rules, when it was made.
-    const verdict = resumed && sent.length === 0 ? accepted : this.#verdict(sent, rules, asked, resumed);
+    const resumed = asked.session !== null && socket.isSessionReused();
+    let sent: readonly Uint8Array[] = peerChain(socket);
+    // A resumed session proves that this is the peer that showed its certificates when it was made.
+    if (resumed && sent.length === 0) sent = asked.session!.seen.chain;
+    asked.seen.chain = sent;
+    const verdict = this.#verdict(sent, rules, asked, resumed);
     this.stats.refused(verdict.counted);
     if (verdict.failure !== 'none') {
       connection.info.transportFailureReason = verdictText(verdict, certificateFacts(sent[0])?.names ?? []);
@@ -152,7 +181,8 @@ export class UpstreamTls implements UpstreamTransportSocketFactory {
       return;
     }
     const localCertificate = active.material.identities[0]?.leaf.der ?? null;
-    const facts = { serverName, peerChain: sent, localCertificate };
+    const peerIssuer = verdict.path[1]?.der ?? null;
+    const facts = { serverName, peerChain: sent, peerIssuer, localCertificate };
     const info = tlsInfoOf(socket, facts, rules !== null && verdict.chainTrusted);
     connection.info.tls = info;
     this.stats.succeeded(info, resumed);
@@ -161,10 +191,13 @@ export class UpstreamTls implements UpstreamTransportSocketFactory {
 
   #verdict(sent: readonly Uint8Array[], rules: PeerRules | null, asked: AskedOfPeer, resumed: boolean): PeerVerdict {
     const verifyName = asked.verifyName && asked.serverName !== '';
-    if (rules === null && !verifyName) return accepted;
     const chain = this.#chains.parse(sent, resumed);
+    if (rules === null) {
+      if (verifyName) return unfoundedName;
+      return chain?.[0]?.allows(keyUsage.digitalSignature) === false ? cannotSign : accepted;
+    }
     if (chain === null) return malformedPeer;
-    const verdict = rules === null ? accepted : validatePeer(chain, rules, this.#clock.wallMs());
+    const verdict = validatePeer(chain, rules, this.#clock.wallMs(), true);
     if (verdict.failure !== 'none') return verdict;
     if (verifyName && (chain[0] === undefined || !anySanMatches(chain[0], [exactDnsMatcher(asked.serverName)]))) {
       return { ...verdict, failure: 'san', counted: 'san', detail: 'verify cert failed: SAN matcher', path: [] };
@@ -179,9 +212,9 @@ export class UpstreamTls implements UpstreamTransportSocketFactory {
     return this.#options.serverName;
   }
 
-  #keepSession(active: ActiveContext, key: string, ticket: Uint8Array): void {
+  #keepSession(active: ActiveContext, key: string, session: KeptSession): void {
     active.sessions.delete(key);
-    active.sessions.set(key, ticket);
+    active.sessions.set(key, session);
     if (active.sessions.size > this.#options.maxSessionKeys) {
       active.sessions.delete(active.sessions.keys().next().value!);
     }

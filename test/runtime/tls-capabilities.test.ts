@@ -47,7 +47,7 @@ async function withServer<T>(asked: Asked, use: (port: number) => Promise<T>): P
   return await listening(
     (raw) =>
       server.start(raw, {
-        onHandshake: (socket) => socket.on('error', () => {}).write('hi'),
+        onHandshake: (socket) => (socket as TLSSocket).on('error', () => {}).write('hi'),
         onHandshakeFailure: () => raw.destroy(),
       }),
     use,

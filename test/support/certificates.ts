@@ -43,6 +43,11 @@ const algorithms = {
 } as const;
 /** An extension that no library knows, marked critical. */
 export const unknownCriticalExtension: x509.Extension = new x509.Extension('1.2.3.4.5', true, new Uint8Array([5, 0]));
+/** A KeyUsage with one bit. */
+export function keyUsageExtension(usage: 'digitalSignature' | 'keyEncipherment'): x509.Extension {
+  return new x509.KeyUsagesExtension(x509.KeyUsageFlags[usage], true);
+}
+
 let serial = 0;
 
 async function makeKeys(algorithm: (typeof algorithms)['ecdsa' | 'rsa']): Promise<KeyPair> {
