@@ -1,20 +1,15 @@
 import { Logger } from '#gateway/base/log.ts';
 import { systemClock } from '#gateway/runtime/clock.ts';
-import { holdProcess, onSignal } from '#gateway/runtime/process.ts';
+import { onSignal } from '#gateway/runtime/process.ts';
 import { createSystemRandom } from '#gateway/runtime/random.ts';
 import { createSystemTimers } from '#gateway/runtime/timers.ts';
 import { CertificateError } from '../ca/issued-certificate.ts';
 import { type CommandOutput, exitCodes } from '../cli/command-output.ts';
+import { UsageError } from '../cli/usage-error.ts';
 import { asAcmeError } from './acme-error.ts';
 import { acmeHelp } from './acme-help.ts';
 import { issueCommand, registerCommand, renewCommand, statusCommand } from './acme-jobs.ts';
-import {
-  type AcmeCommandName,
-  AcmeUsageError,
-  acmeCommandNames,
-  checkAcmeOptions,
-  parseAcmeOptions,
-} from './acme-options.ts';
+import { type AcmeCommandName, acmeCommandNames, checkAcmeOptions, parseAcmeOptions } from './acme-options.ts';
 import { serveCommand } from './acme-serve.ts';
 import type { AcmeSurroundings } from './open-acme.ts';
 
@@ -33,20 +28,16 @@ export async function acmeCommand(
 ): Promise<number> {
   const [word, ...rest] = args;
   if (word === undefined || word === 'help' || word === '--help' || rest.includes('--help')) {
-    output.write(acmeHelp);
+    output.write(acmeHelp());
     return word === undefined ? exitCodes.usage : exitCodes.ok;
   }
   const json = rest.includes('--json');
-  // System timers do not keep the process alive, and a command in a wait has nothing else.
-  const release = holdProcess();
   try {
     const command = acmeCommandNames.find((name) => name === word);
-    if (command === undefined) throw new AcmeUsageError(`no command '${word}': ${acmeCommandNames.join(', ')}`);
+    if (command === undefined) throw new UsageError(`no command '${word}': ${acmeCommandNames.join(', ')}`);
     return await run(command, rest, output, environment);
   } catch (error) {
     return report(error, output, json);
-  } finally {
-    release();
   }
 }
 
@@ -58,7 +49,7 @@ async function run(
 ): Promise<number> {
   const options = parseAcmeOptions(args);
   const problems = checkAcmeOptions(command, options);
-  if (problems.length > 0) throw new AcmeUsageError(problems.join('; '));
+  if (problems.length > 0) throw new UsageError(problems.join('; '));
   const surroundings = environment.surroundings ?? systemSurroundings(output);
   const job = { options, output, surroundings };
   if (command === 'register') return await registerCommand(job);
@@ -89,8 +80,9 @@ function untilSignal(): Promise<void> {
 }
 
 function report(error: unknown, output: CommandOutput, json: boolean): number {
-  if (error instanceof AcmeUsageError) {
-    output.error(`certs acme: ${error.message}\nsee: sluice certs acme help\n`);
+  if (error instanceof UsageError) {
+    if (json) output.write(`${JSON.stringify({ error: { kind: 'usage', message: error.message } })}\n`);
+    else output.error(`certs acme: ${error.message}\nsee: sluice certs acme help\n`);
     return exitCodes.usage;
   }
   const failure = asAcmeError(error, error instanceof CertificateError ? 'settings' : 'unreachable');

@@ -1,7 +1,9 @@
-import { readLifetime } from '../ca/lifetime.ts';
+import { type GivenFlags, oneOf, parseFlags, parseLifetime } from '../cli/flags.ts';
+import { UsageError } from '../cli/usage-error.ts';
+import { isLoopback } from '../loopback.ts';
+import { acmeFlags } from './acme-flags.ts';
 import {
   type AcmeCertificateSettings,
-  type AcmeKeyType,
   acmeKeyTypes,
   type ChallengeType,
   challengeTypes,
@@ -13,12 +15,7 @@ export type AcmeCommandName = 'register' | 'issue' | 'renew' | 'status' | 'serve
 /** @see AcmeCommandName */
 export const acmeCommandNames: readonly AcmeCommandName[] = ['register', 'issue', 'renew', 'status', 'serve'];
 
-/** A wrong command line of `sluice certs acme`. */
-export class AcmeUsageError extends Error {
-  override readonly name: string = 'AcmeUsageError';
-}
-
-/** What the options of `sluice certs acme` say. Files are named, not read. */
+/** What the flags of `sluice certs acme` say. Files are named, not read. */
 export interface AcmeOptions {
   readonly directoryUrl: string;
   readonly trustedAuthoritiesFile: string | null;
@@ -48,153 +45,40 @@ export interface AcmeOptions {
 }
 
 /** Directories that can be named by a word. */
-const knownDirectories: Readonly<Record<string, string>> = {
-  letsencrypt: 'https://acme-v02.api.letsencrypt.org/directory',
-  'letsencrypt-staging': 'https://acme-staging-v02.api.letsencrypt.org/directory',
-};
+const knownDirectories: ReadonlyMap<string, string> = new Map([
+  ['letsencrypt', 'https://acme-v02.api.letsencrypt.org/directory'],
+  ['letsencrypt-staging', 'https://acme-staging-v02.api.letsencrypt.org/directory'],
+]);
 
-type Draft = { -readonly [K in keyof AcmeOptions]: AcmeOptions[K] };
-type CertificateDraft = { -readonly [K in keyof AcmeCertificateSettings]: AcmeCertificateSettings[K] };
-
-/** Reads the options after the command's name. Throws {@link AcmeUsageError}, which names the option. */
+/** Reads the flags after the command's name. Throws {@link UsageError}, which names the flag. */
 export function parseAcmeOptions(args: readonly string[]): AcmeOptions {
-  const draft: Draft = {
-    directoryUrl: '',
-    trustedAuthoritiesFile: null,
-    storage: '',
-    storagePrefix: 'sluice:acme:',
-    passphraseFile: null,
-    keyFile: null,
-    json: false,
-    force: false,
-    termsAgreed: false,
-    contacts: [],
-    externalAccountId: null,
-    externalAccountKeyFile: null,
-    certificates: [],
-    httpListen: null,
-    tlsListen: null,
-    dnsHook: [],
-    dnsHookTimeoutMs: 60_000,
-    dnsWaitMs: 0,
-    dnsResolvers: [],
-    dnsTimeoutMs: 120_000,
-    listen: null,
-    writeTo: null,
+  const given = parseFlags(args, acmeFlags);
+  if (given.words.length > 0) throw new UsageError(`what is '${given.words[0]}'? acme takes flags only`);
+  const directory = given.text('directory') ?? '';
+  return {
+    directoryUrl: knownDirectories.get(directory) ?? directory,
+    trustedAuthoritiesFile: given.text('ca'),
+    storage: given.text('storage') ?? '',
+    storagePrefix: given.text('storage-prefix') ?? 'sluice:acme:',
+    passphraseFile: given.text('passphrase-file'),
+    keyFile: given.text('key-file'),
+    json: given.has('json'),
+    force: given.has('force'),
+    termsAgreed: given.has('agree-tos'),
+    contacts: given.all('email'),
+    externalAccountId: given.text('eab-kid'),
+    externalAccountKeyFile: given.text('eab-hmac-file'),
+    certificates: readCertificates(given),
+    httpListen: hostAndPort(given, 'http-listen'),
+    tlsListen: hostAndPort(given, 'tls-listen'),
+    dnsHook: readHook(given),
+    dnsHookTimeoutMs: given.lifetime('dns-hook-timeout', 60_000),
+    dnsWaitMs: given.lifetime('dns-wait', 0),
+    dnsResolvers: given.all('dns-resolver'),
+    dnsTimeoutMs: given.lifetime('dns-timeout', parseLifetime('120s')),
+    listen: given.text('listen'),
+    writeTo: given.text('write-to'),
   };
-  const certificates: CertificateDraft[] = [];
-  const defaults: CertificateDraft = {
-    name: '',
-    dns: [],
-    challenge: 'http-01',
-    keyType: 'p256',
-    preferredChain: null,
-    profile: null,
-  };
-  // Before the first --name an option is for all certificates, after it for that one.
-  const target = (): CertificateDraft => certificates.at(-1) ?? defaults;
-  const options: Readonly<Record<string, (value: string, option: string) => void>> = {
-    '--directory': (value) => {
-      draft.directoryUrl = knownDirectories[value] ?? value;
-    },
-    '--ca': (value) => {
-      draft.trustedAuthoritiesFile = value;
-    },
-    '--storage': (value) => {
-      draft.storage = value;
-    },
-    '--storage-prefix': (value) => {
-      draft.storagePrefix = value;
-    },
-    '--passphrase-file': (value) => {
-      draft.passphraseFile = value;
-    },
-    '--key-file': (value) => {
-      draft.keyFile = value;
-    },
-    '--email': (value) => {
-      draft.contacts = [...draft.contacts, value];
-    },
-    '--eab-kid': (value) => {
-      draft.externalAccountId = value;
-    },
-    '--eab-hmac-file': (value) => {
-      draft.externalAccountKeyFile = value;
-    },
-    '--name': (value) => {
-      certificates.push({ ...defaults, name: value });
-    },
-    '--dns': (value) => {
-      if (certificates.length === 0) throw new AcmeUsageError('--dns must come after --name');
-      target().dns = [...target().dns, value.toLowerCase()];
-    },
-    '--challenge': (value, option) => {
-      target().challenge = oneOf<ChallengeType>(option, value, challengeTypes);
-    },
-    '--key-type': (value, option) => {
-      target().keyType = oneOf<AcmeKeyType>(option, value, acmeKeyTypes);
-    },
-    '--preferred-chain': (value) => {
-      target().preferredChain = value;
-    },
-    '--profile': (value) => {
-      target().profile = value;
-    },
-    '--http-listen': (value, option) => {
-      draft.httpListen = hostAndPort(option, value);
-    },
-    '--tls-listen': (value, option) => {
-      draft.tlsListen = hostAndPort(option, value);
-    },
-    '--dns-hook': (value) => {
-      draft.dnsHook = [value];
-    },
-    '--dns-hook-arg': (value, option) => {
-      if (draft.dnsHook.length === 0) throw new AcmeUsageError(`${option} must come after --dns-hook`);
-      draft.dnsHook = [...draft.dnsHook, value];
-    },
-    '--dns-hook-timeout': (value, option) => {
-      draft.dnsHookTimeoutMs = time(option, value);
-    },
-    '--dns-wait': (value, option) => {
-      draft.dnsWaitMs = time(option, value);
-    },
-    '--dns-resolver': (value) => {
-      draft.dnsResolvers = [...draft.dnsResolvers, value];
-    },
-    '--dns-timeout': (value, option) => {
-      draft.dnsTimeoutMs = time(option, value);
-    },
-    '--listen': (value) => {
-      draft.listen = value;
-    },
-    '--write-to': (value) => {
-      draft.writeTo = value;
-    },
-  };
-  const flags: Readonly<Record<string, () => void>> = {
-    '--json': () => {
-      draft.json = true;
-    },
-    '--force': () => {
-      draft.force = true;
-    },
-    '--agree-tos': () => {
-      draft.termsAgreed = true;
-    },
-  };
-  for (let i = 0; i < args.length; i++) {
-    const option = args[i]!;
-    if (Object.hasOwn(flags, option)) {
-      flags[option]!();
-      continue;
-    }
-    if (!Object.hasOwn(options, option)) throw new AcmeUsageError(`no option '${option}'`);
-    const value = args[++i];
-    if (value === undefined || value === '') throw new AcmeUsageError(`${option} needs a value`);
-    options[option]!(value, option);
-  }
-  return { ...draft, certificates };
 }
 
 /** What is missing or wrong for `command`, one sentence each. */
@@ -211,40 +95,71 @@ export function checkAcmeOptions(command: AcmeCommandName, options: AcmeOptions)
   if (command === 'issue' || command === 'serve') {
     if (names.length === 0) problems.push('--name is missing');
     problems.push(...options.certificates.flatMap(checkAcmeCertificate));
+    if (uses(options, 'dns-01') && options.dnsHook.length === 0)
+      problems.push('--challenge dns-01 needs --dns-hook COMMAND');
   }
-  if (command === 'serve') problems.push(...checkAnswers(options));
-  if (options.certificates.some(({ challenge }) => challenge === 'dns-01') && options.dnsHook.length === 0)
-    if (command === 'issue' || command === 'serve') problems.push('--challenge dns-01 needs --dns-hook COMMAND');
+  if (command === 'serve') problems.push(...checkServe(options));
   return problems;
 }
 
 /** `serve` has to answer what it orders; `issue` and `renew` may leave that to a `serve` with the same storage. */
-function checkAnswers(options: AcmeOptions): string[] {
+function checkServe(options: AcmeOptions): string[] {
   const problems: string[] = [];
-  const uses = (type: ChallengeType): boolean => options.certificates.some(({ challenge }) => challenge === type);
-  if (uses('http-01') && options.httpListen === null)
+  const { listen, writeTo } = options;
+  if (uses(options, 'http-01') && options.httpListen === null)
     problems.push('--challenge http-01 needs --http-listen HOST:PORT, where the gateway sends the challenges');
-  if (uses('tls-alpn-01') && options.tlsListen === null)
+  if (uses(options, 'tls-alpn-01') && options.tlsListen === null)
     problems.push('--challenge tls-alpn-01 needs --tls-listen HOST:PORT, where the gateway sends the challenges');
-  if (options.listen === null && options.writeTo === null)
+  if (listen === null && writeTo === null)
     problems.push('serve delivers nothing without --listen ADDRESS (SDS) or --write-to DIR');
+  if (listen !== null && !isLoopback(listen))
+    problems.push(`--listen ${listen}: private keys are served here, so it must be a loopback address or unix:PATH`);
   return problems;
 }
 
-function oneOf<T extends string>(option: string, value: string, allowed: readonly T[]): T {
-  const found = allowed.find((word) => word === value);
-  if (found === undefined) throw new AcmeUsageError(`${option} ${value}: it is one of ${allowed.join(', ')}`);
-  return found;
+function uses(options: AcmeOptions, type: ChallengeType): boolean {
+  return options.certificates.some(({ challenge }) => challenge === type);
 }
 
-function time(option: string, value: string): number {
-  const ms = readLifetime(value);
-  if (ms === null) throw new AcmeUsageError(`${option} ${value}: it is a time such as 30s, 5m or 1h`);
-  return ms;
+type CertificateDraft = { -readonly [K in keyof AcmeCertificateSettings]: AcmeCertificateSettings[K] };
+
+/** A flag before the first `--name` is for all certificates, after it for that one. */
+function readCertificates(given: GivenFlags): AcmeCertificateSettings[] {
+  const defaults: CertificateDraft = {
+    name: '',
+    dns: [],
+    challenge: 'http-01',
+    keyType: 'p256',
+    preferredChain: null,
+    profile: null,
+  };
+  const drafts: CertificateDraft[] = [];
+  for (const [flag, value] of given.inOrder) {
+    const target = drafts.at(-1) ?? defaults;
+    if (flag === 'name') drafts.push({ ...defaults, name: value });
+    else if (flag === 'challenge') target.challenge = oneOf(flag, value, challengeTypes);
+    else if (flag === 'key-type') target.keyType = oneOf(flag, value, acmeKeyTypes);
+    else if (flag === 'preferred-chain') target.preferredChain = value;
+    else if (flag === 'profile') target.profile = value;
+    else if (flag === 'dns') {
+      if (target === defaults) throw new UsageError('--dns must come after --name');
+      target.dns = [...target.dns, value.toLowerCase()];
+    }
+  }
+  return drafts;
 }
 
-function hostAndPort(option: string, value: string): string {
+function readHook(given: GivenFlags): string[] {
+  const command = given.text('dns-hook');
+  const more = given.all('dns-hook-arg');
+  if (command === null && more.length > 0) throw new UsageError('--dns-hook-arg needs --dns-hook');
+  return command === null ? [] : [command, ...more];
+}
+
+function hostAndPort(given: GivenFlags, flag: string): string | null {
+  const value = given.text(flag);
+  if (value === null) return null;
   const match = /^(?:\[[0-9a-fA-F:.]+\]|[^:\s]+):([0-9]{1,5})$/.exec(value);
-  if (match === null || Number(match[1]) > 65_535) throw new AcmeUsageError(`${option} ${value}: it is HOST:PORT`);
+  if (match === null || Number(match[1]) > 65_535) throw new UsageError(`--${flag} ${value} is not HOST:PORT`);
   return value;
 }

@@ -1,11 +1,9 @@
 import type { IssuedCertificate } from '../ca/issued-certificate.ts';
 import { exitCodes } from '../cli/command-output.ts';
-import { isLoopback } from '../loopback.ts';
 import { SdsServer } from '../sds/sds-server.ts';
 import { SecretResources, tlsCertificateSecret } from '../sds/secret-resources.ts';
 import { asAcmeError } from './acme-error.ts';
 import type { AcmeJob } from './acme-jobs.ts';
-import { AcmeUsageError } from './acme-options.ts';
 import { ChallengeServers } from './challenge-servers.ts';
 import { openAccount, openSource, openStorage, readExternalAccount } from './open-acme.ts';
 import { writeCertificate } from './write-certificate.ts';
@@ -14,10 +12,6 @@ import { writeCertificate } from './write-certificate.ts';
 export async function serveCommand(job: AcmeJob, stopped: Promise<void>): Promise<number> {
   const { options, output, surroundings } = job;
   const { log } = surroundings;
-  if (options.listen !== null && !isLoopback(options.listen))
-    throw new AcmeUsageError(
-      `--listen ${options.listen}: private keys are served here, so it must be a loopback address or unix:PATH`,
-    );
   const storage = await openStorage(options, surroundings);
   const closers: (() => Promise<void> | void)[] = [() => storage.close()];
   try {

@@ -1,3 +1,5 @@
+import { isIP } from 'node:net';
+
 /** Kinds of keys that certificates can have. */
 export type AcmeKeyType = 'p256' | 'p384' | 'rsa2048' | 'rsa3072' | 'rsa4096';
 /** @see AcmeKeyType */
@@ -36,7 +38,8 @@ export function checkAcmeCertificate(settings: AcmeCertificateSettings): string[
   for (const domain of dns) {
     const wildcard = domain.startsWith('*.');
     const labels = (wildcard ? domain.slice(2) : domain).split('.');
-    if (domain.length > 253 || labels.length < 2 || !labels.every((part) => label.test(part)))
+    if (isIP(domain) !== 0) problems.push(`'${domain}' is an address: only DNS names are ordered`);
+    else if (domain.length > 253 || labels.length < 2 || !labels.every((part) => label.test(part)))
       problems.push(
         `'${domain}' is not a DNS name that can be ordered (lower case, ASCII or xn--, at least two labels)`,
       );

@@ -30,11 +30,11 @@ export interface AcmeSourceOptions {
   readonly timers: Timers;
   readonly random: Random;
   readonly log: Logger;
-  /** How often the storage is looked at for what other replicas did, milliseconds; ten seconds when absent. */
+  /** How often the storage is looked at for what other replicas did, milliseconds; five seconds when absent. */
   readonly lookAgainMs?: number;
 }
 
-const defaultLookAgainMs = 10_000;
+const defaultLookAgainMs = 5000;
 /** Orders that one process has under way: a hundred names at a first start are no burst at the authority. */
 const ordersAtOnce = 4;
 

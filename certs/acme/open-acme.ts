@@ -30,7 +30,7 @@ export interface AcmeSurroundings {
 
 /** Opens the storage that the options name, and decrypts it where they say with what. Throws `AcmeError`. */
 export async function openStorage(options: AcmeOptions, surroundings: AcmeSurroundings): Promise<AcmeStorage> {
-  const { clock, random } = surroundings;
+  const { clock, random, timers } = surroundings;
   const where = options.storage.startsWith('@')
     ? readText('--storage', options.storage.slice(1)).trim()
     : options.storage;
@@ -41,8 +41,8 @@ export async function openStorage(options: AcmeOptions, surroundings: AcmeSurrou
   } else storage = new DiskStorage(where, clock, random);
   try {
     if (options.passphraseFile !== null)
-      return await SealedStorage.open(storage, readPassphraseFile(options.passphraseFile));
-    if (options.keyFile !== null) return await SealedStorage.open(storage, readKeyFile(options.keyFile));
+      return await SealedStorage.open(storage, readPassphraseFile(options.passphraseFile), timers);
+    if (options.keyFile !== null) return await SealedStorage.open(storage, readKeyFile(options.keyFile), timers);
     await requireUnsealed(storage);
     return storage;
   } catch (error) {

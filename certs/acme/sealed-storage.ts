@@ -1,8 +1,10 @@
 import { Buffer } from 'node:buffer';
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import type { Timers } from '#gateway/runtime/timers.ts';
 import type { StoreSecret } from '../ca/encrypted-private-key.ts';
 import { AcmeError } from './acme-error.ts';
 import type { AcmeStorage, StorageLock } from './acme-storage.ts';
+import { wait } from './wait.ts';
 
 const headKey = 'seal';
 const version = 'sealed1';
@@ -10,6 +12,10 @@ const version = 'sealed1';
 const rounds = 600_000;
 const nonceOctets = 12;
 const tagOctets = 16;
+
+/** How long another process may take to make the storage: two hundred looks, a tenth of a second apart. */
+const createTries = 200;
+const createPauseMs = 100;
 
 interface Head {
   readonly salt: string;
@@ -31,27 +37,41 @@ export class SealedStorage implements AcmeStorage {
   }
 
   /** Opens `inner`, or seals it when it is empty. Throws `AcmeError` when the passphrase is wrong or `inner` is not sealed. */
-  static async open(inner: AcmeStorage, secret: StoreSecret): Promise<SealedStorage> {
-    const stored = await inner.get(headKey);
-    if (stored === null) return await SealedStorage.#create(inner, secret);
-    const head = JSON.parse(stored) as Head;
+  static async open(inner: AcmeStorage, secret: StoreSecret, timers: Timers): Promise<SealedStorage> {
+    for (let i = 0; i < createTries; i++) {
+      const stored = await inner.get(headKey);
+      const storage =
+        stored === null
+          ? await SealedStorage.#create(inner, secret)
+          : SealedStorage.#read(inner, secret, JSON.parse(stored) as Head);
+      if (storage !== null) return storage;
+      await wait(timers, createPauseMs);
+    }
+    throw new AcmeError(
+      'storage',
+      'another process has been making the storage for long: remove its lock or try again',
+    );
+  }
+
+  static #read(inner: AcmeStorage, secret: StoreSecret, head: Head): SealedStorage {
     const storage = new SealedStorage(inner, deriveKey(secret, head.salt));
     storage.#unseal(headKey, head.check); // throws when the passphrase is another
     return storage;
   }
 
-  static async #create(inner: AcmeStorage, secret: StoreSecret): Promise<SealedStorage> {
-    if ((await inner.list('account')).length > 0)
-      throw new AcmeError(
-        'settings',
-        'the storage is in use without a passphrase: leave it out, or begin a new storage',
-      );
+  /** Null when another process is doing the same. */
+  static async #create(inner: AcmeStorage, secret: StoreSecret): Promise<SealedStorage | null> {
     const lock = await inner.acquire(headKey, 30_000);
-    if (lock === null) throw new AcmeError('storage', 'another process is making the storage: try again');
+    if (lock === null) return null;
     try {
+      if ((await inner.get(headKey)) !== null) return null;
+      if ((await inner.list('account')).length > 0)
+        throw new AcmeError(
+          'settings',
+          'the storage is in use without a passphrase: leave it out, or begin a new storage',
+        );
       const salt = randomBytes(16).toString('base64');
       const storage = new SealedStorage(inner, deriveKey(secret, salt));
-      if ((await inner.get(headKey)) !== null) return await SealedStorage.open(inner, secret);
       await inner.put(headKey, JSON.stringify({ salt, check: storage.#seal(headKey, version) }));
       return storage;
     } finally {

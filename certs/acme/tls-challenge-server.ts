@@ -1,12 +1,12 @@
 import { Buffer } from 'node:buffer';
 import net, { type AddressInfo, type Socket } from 'node:net';
+import tls, { type TLSSocket } from 'node:tls';
 import type { Logger } from '#gateway/base/log.ts';
 import { printable } from '#gateway/base/printable.ts';
 import { ClientHelloReader, maxClientHelloOctets } from '#gateway/protocol/client-hello/client-hello-reader.ts';
 import type { Clock } from '#gateway/runtime/clock.ts';
 import type { Timers } from '#gateway/runtime/timers.ts';
 import { tlsCapabilities } from '#gateway/runtime/tls-capabilities.ts';
-import { HandshakeServer } from '#gateway/runtime/tls-sockets.ts';
 import { AcmeError } from './acme-error.ts';
 import type { AcmeStorage } from './acme-storage.ts';
 import { findNameAuthorization } from './stored-challenges.ts';
@@ -107,34 +107,27 @@ export class TlsChallengeServer {
         return;
       }
       const { createChallengeCertificate } = await import('./challenge-certificate.ts');
-      const server = new HandshakeServer({
-        settings: {
-          minVersion: 'TLSv1.2',
-          maxVersion: 'TLSv1.3',
-          ciphers: '',
-          ecdhCurves: '',
-          signatureAlgorithms: '',
-        },
-        identity: await createChallengeCertificate(domain, authorization, clock.wallMs()),
-        alpn: acmeTlsProtocol,
-        requestClientCertificate: false,
-        sessionTickets: false,
-        sessionTimeoutSeconds: 300,
-      });
+      const { certificateChain, privateKey } = await createChallengeCertificate(domain, authorization, clock.wallMs());
       if (socket.destroyed) return;
       socket.unshift(peeked);
-      server.start(socket, {
-        onHandshake: (secure) => {
-          log.info(`tls-alpn-01: answered for ${printable(domain)}`);
-          secure.on('error', () => secure.destroy());
-          secure.resume();
-          secure.end();
-        },
-        onHandshakeFailure: (code, message) => {
-          log.warning(`tls-alpn-01: handshake for ${printable(domain)} failed: ${printable(`${code} ${message}`)}`);
-          socket.destroy();
-        },
+      // It never listens: the connection, whose ClientHello was looked at, is handed in.
+      const handshake = tls.createServer({
+        cert: certificateChain,
+        key: privateKey,
+        ALPNProtocols: [acmeTlsProtocol],
+        minVersion: 'TLSv1.2',
       });
+      handshake.on('secureConnection', (secure: TLSSocket) => {
+        log.info(`tls-alpn-01: answered for ${printable(domain)}`);
+        secure.on('error', () => secure.destroy());
+        secure.resume();
+        secure.end();
+      });
+      handshake.on('tlsClientError', (error: Error) => {
+        log.warning(`tls-alpn-01: handshake for ${printable(domain)} failed: ${printable(error.message)}`);
+        socket.destroy();
+      });
+      handshake.emit('connection', socket);
     } catch (error) {
       log.error(`tls-alpn-01: cannot answer for ${printable(domain)}: ${(error as Error).message}`);
       socket.destroy();

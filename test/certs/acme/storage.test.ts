@@ -86,15 +86,18 @@ describe('encrypted storage', () => {
     await withFolder(async (dir) => {
       const time = new VirtualTime();
       const inner = new DiskStorage(join(dir, 's'), time, random);
-      await behaves(await SealedStorage.open(inner, secret('correct horse')), () =>
+      await behaves(await SealedStorage.open(inner, secret('correct horse'), new VirtualTime().timers), () =>
         Promise.resolve(time.advance(61_000)),
       );
       const text = readFileSync(join(dir, 's', 'certificate', 'edge'), 'utf8');
       assert.match(text, /^sealed1:/);
       assert.ok(!text.includes('two'));
-      const again = await SealedStorage.open(inner, secret('correct horse'));
+      const again = await SealedStorage.open(inner, secret('correct horse'), new VirtualTime().timers);
       assert.equal(await again.get('certificate/edge'), 'two');
-      await assert.rejects(SealedStorage.open(inner, secret('wrong horse')), /is this the passphrase/);
+      await assert.rejects(
+        SealedStorage.open(inner, secret('wrong horse'), new VirtualTime().timers),
+        /is this the passphrase/,
+      );
       await assert.rejects(requireUnsealed(inner), /--passphrase-file/);
       await inner.put('certificate/api', text);
       await assert.rejects(again.get('certificate/api'), /cannot be decrypted/, 'a value under another name');
@@ -105,7 +108,10 @@ describe('encrypted storage', () => {
     await withFolder(async (dir) => {
       const inner = new DiskStorage(join(dir, 's'), new VirtualTime(), random);
       await inner.put('account/x', '{}');
-      await assert.rejects(SealedStorage.open(inner, secret('correct horse')), /without a passphrase/);
+      await assert.rejects(
+        SealedStorage.open(inner, secret('correct horse'), new VirtualTime().timers),
+        /without a passphrase/,
+      );
     });
   });
 });
