@@ -17,6 +17,8 @@ export interface TlsInfo {
   readonly peerCertificate: Uint8Array | null;
   /** What the peer sent, leaf first, in DER; empty when it sent nothing. */
   readonly peerChain: readonly Uint8Array[];
+  /** Who issued the peer's certificate, in DER, as verified; null when it was not. */
+  readonly peerIssuer: Uint8Array | null;
   /** Our own leaf certificate in DER, or null when none was chosen. */
   readonly localCertificate: Uint8Array | null;
   /** Whether our validator accepted the peer's certificate. */

@@ -39,10 +39,10 @@ function chain(tls: TlsOf, get: Read<string>): Operator {
   });
 }
 
-/** Of the certificate that the peer sent after its own. */
+/** Of the certificate that verified the peer's. */
 function issuer(tls: TlsOf, get: Read<string>): Operator {
   return plainText((context) => {
-    const certificate = certificateFacts(tls(context)?.peerChain[1]);
+    const certificate = certificateFacts(tls(context)?.peerIssuer);
     return certificate === null ? null : get(certificate);
   });
 }

@@ -22,17 +22,29 @@ const elements = new WeakMap<TlsInfo, { readonly options: ClientCertOptions; rea
 
 /** Removes, keeps or writes x-forwarded-client-cert for a connection with this TLS state. */
 export function mutateClientCertHeader(headers: HeaderMap, tls: TlsInfo | null, options: ClientCertOptions): void {
-  if (options.forward === 'always_forward_only') return;
+  if (options.forward === 'always_forward_only') {
+    joinLines(headers);
+    return;
+  }
   // Only a client that showed a certificate may speak of certificates.
   if (options.forward === 'sanitize' || tls === null || tls.peerCertificate === null) {
     headers.remove(NAME);
     return;
   }
-  if (options.forward === 'forward_only') return;
+  if (options.forward === 'forward_only') {
+    joinLines(headers);
+    return;
+  }
   const element = elementOf(tls, options);
   const had = options.forward === 'append_forward' ? headers.getJoined(NAME) : null;
   if (element !== '') headers.set(NAME, had === null || had === '' ? element : `${had},${element}`);
   else if (had === null) headers.remove(NAME); // a certificate that cannot be read
+}
+
+/** One list however many lines it came in: what Envoy passes on. */
+function joinLines(headers: HeaderMap): void {
+  const all = headers.getJoined(NAME);
+  if (all !== null) headers.set(NAME, all);
 }
 
 function elementOf(tls: TlsInfo, options: ClientCertOptions): string {

@@ -1,8 +1,7 @@
-import type { Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
 import type { TlsInfo } from '#gateway/api/connection.ts';
 import { certificateFacts } from '#gateway/formatter/peer-certificate.ts';
 import { type ClientHello, TlsVersion } from '#gateway/protocol/client-hello/client-hello.ts';
+import type { ByteSocket, SecureSocket } from '#gateway/runtime/byte-socket.ts';
 import type { Clock } from '#gateway/runtime/clock.ts';
 import { type HandshakeOwner, HandshakeServer, peerChain, refuseSocket } from '#gateway/runtime/tls-sockets.ts';
 import type { Scope } from '#gateway/stats/stats.ts';
@@ -40,7 +39,7 @@ export interface DownstreamTlsOptions {
 /** Told the outcome of one downstream handshake: exactly one of the two, once. */
 export interface DownstreamHandshakeOwner {
   /** Done, and the peer accepted. No octet has been read from `socket`. */
-  onTlsReady(socket: TLSSocket, info: TlsInfo): void;
+  onTlsReady(socket: SecureSocket, info: TlsInfo): void;
   /**
    * `reason` is the text of %DOWNSTREAM_TRANSPORT_FAILURE_REASON%, '' when the peer just went; `info` is what was known by
    * then, or null. The socket is to be destroyed.
@@ -119,7 +118,7 @@ export class DownstreamTls {
   }
 
   /** Starts the handshake on a socket whose peeked octets were put back. */
-  start(raw: Socket, hello: ClientHello, owner: DownstreamHandshakeOwner): void {
+  start(raw: ByteSocket, hello: ClientHello, owner: DownstreamHandshakeOwner): void {
     const active = this.#active;
     if (active === null) {
       this.#factoryStats.downstreamSecretsNotReady.inc();
@@ -151,7 +150,7 @@ export class DownstreamTls {
   /** What is logged of a client whose first octets are no ClientHello. */
   strangerInfo(): TlsInfo {
     const local = this.#active?.material.identities[0]?.leaf.der ?? null;
-    return failedTlsInfo(null, 'TLSv1.2', { serverName: '', peerChain: [], localCertificate: local });
+    return failedTlsInfo(null, 'TLSv1.2', { serverName: '', peerChain: [], peerIssuer: null, localCertificate: local });
   }
 
   /** What is logged of a handshake that came to no end. */
@@ -173,11 +172,12 @@ export class DownstreamTls {
   }
 
   /** Judges a finished handshake and counts it; the owner is told, last. */
-  judge(socket: TLSSocket, material: TlsMaterial, facts: HandshakeFacts, owner: DownstreamHandshakeOwner): void {
+  judge(socket: SecureSocket, material: TlsMaterial, facts: HandshakeFacts, owner: DownstreamHandshakeOwner): void {
     const sent = facts.peerChain;
     const rules = material.rules;
     let validated = false;
     let peerChain = sent;
+    let peerIssuer: Uint8Array | null = null;
     if (sent.length === 0) {
       if (needsCertificate(rules, this.#options.requireClientCertificate)) {
         this.stats.refused('no_certificate');
@@ -186,18 +186,21 @@ export class DownstreamTls {
       }
     } else if (rules !== null) {
       const resumed = socket.isSessionReused();
+      const tls13 = socket.getProtocol() === 'TLSv1.3';
       const chain = this.#chains.parse(sent, resumed);
-      const verdict = chain === null ? malformedPeer : validatePeer(chain, rules, this.#clock.wallMs());
-      this.stats.refused(verdict.counted);
+      const verdict = chain === null ? malformedPeer : validatePeer(chain, rules, this.#clock.wallMs(), tls13);
+      // What a peer is let in with all the same is counted once, not for each resumption.
+      if (!resumed || verdict.failure !== 'none') this.stats.refused(verdict.counted);
       if (verdict.failure !== 'none') {
         refuse(socket, facts, owner, verdictText(verdict, certificateFacts(sent[0])?.names ?? []));
         return;
       }
       this.#chains.remember(verdict.path);
       peerChain = this.#chains.shown(sent, resumed, verdict.path);
+      peerIssuer = verdict.path[1]?.der ?? null;
       validated = verdict.chainTrusted;
     }
-    const info = tlsInfoOf(socket, { ...facts, peerChain }, validated);
+    const info = tlsInfoOf(socket, { ...facts, peerChain, peerIssuer }, validated);
     this.stats.succeeded(info, socket.isSessionReused());
     owner.onTlsReady(socket, info);
   }
@@ -245,7 +248,7 @@ export class DownstreamTls {
           settings: this.#common.settings,
           identity,
           alpn,
-          requestClientCertificate: asksForCertificate(active.material.rules, options.requireClientCertificate),
+          requestClientCertificate: asksForCertificate(active.material.rules),
           sessionTickets: options.sessionTickets,
           sessionTimeoutSeconds: options.sessionTimeoutSeconds,
           preferClientCiphers: options.preferClientCiphers,
@@ -266,10 +269,15 @@ export class DownstreamTls {
 const wireNames = { TLSv1: 'Tls10', 'TLSv1.1': 'Tls11', 'TLSv1.2': 'Tls12', 'TLSv1.3': 'Tls13' } as const;
 
 function factsOf(hello: ClientHello, identity: Identity | null): HandshakeFacts {
-  return { serverName: hello.serverName, peerChain: [], localCertificate: identity?.leaf.der ?? null };
+  return {
+    serverName: hello.serverName,
+    peerChain: [],
+    peerIssuer: null,
+    localCertificate: identity?.leaf.der ?? null,
+  };
 }
 
-function refuse(socket: TLSSocket, facts: HandshakeFacts, owner: DownstreamHandshakeOwner, problem: string): void {
+function refuse(socket: SecureSocket, facts: HandshakeFacts, owner: DownstreamHandshakeOwner, problem: string): void {
   const info = tlsInfoOf(socket, facts, false);
   refuseSocket(socket);
   owner.onTlsFailure(problem, info);
@@ -296,12 +304,12 @@ class DownstreamHandshake implements HandshakeOwner {
     this.#owner = owner;
   }
 
-  onHandshake(socket: TLSSocket): void {
+  onHandshake(socket: SecureSocket): void {
     const facts = { ...factsOf(this.#hello, this.#identity), peerChain: peerChain(socket) };
     this.#tls.judge(socket, this.#material, facts, this.#owner);
   }
 
-  onHandshakeFailure(code: string, message: string, socket: TLSSocket | null): void {
+  onHandshakeFailure(code: string, message: string, socket: SecureSocket | null): void {
     const gone = code === 'ECONNRESET' || code === 'EPIPE';
     if (!gone) this.#tls.stats.connectionError.inc();
     const version = this.#tls.expectedVersion(this.#hello);

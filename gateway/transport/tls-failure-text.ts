@@ -30,6 +30,7 @@ const reasons: Readonly<Record<string, number>> = {
   WRONG_VERSION_NUMBER: 247,
   NO_COMMON_SIGNATURE_ALGORITHMS: 253,
   NO_SHARED_GROUP: 266,
+  KEY_USAGE_BIT_INCORRECT: 302,
 };
 
 /** What other TLS libraries call the same. */
@@ -103,9 +104,16 @@ function entryText(code: number, name: string, detail: string): string {
   return `TLS_error:|${entry}${second}:TLS_error_end`;
 }
 
+/** Why tls_inspector found no ClientHello: what logs show when the connection goes on without TLS. Envoy's form. */
+export function inspectionFailureText(name: string): string {
+  const number = (sslLibrary + (reasons[name] ?? 0)).toString(16);
+  return `TLS_error|error:${number}:SSL routines:OPENSSL_internal:${name}:TLS_error_end`;
+}
+
 /** Why a peer's certificate was refused. `names` are the certificate's alternative names, for a name that does not match. */
 export function verdictText(verdict: PeerVerdict, names: readonly { readonly value: string }[]): string {
   if (verdict.failure === 'no_certificate') return missingCertificateText;
+  if (verdict.failure === 'key_usage') return tlsFailureText('KEY_USAGE_BIT_INCORRECT');
   const { detail } = verdict;
   const why = detail.startsWith('verify cert failed') ? detail : `verify cert failed: ${detail}`;
   const shown = detail.endsWith('SAN matcher')

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
-import type { TLSSocket } from 'node:tls';
 import type { TlsInfo } from '#gateway/api/connection.ts';
 import { DerReader, DerTag } from '#gateway/protocol/x509/der.ts';
+import type { SecureSocket } from '#gateway/runtime/byte-socket.ts';
 
 /** What our side knows of a handshake before it is judged. */
 export interface HandshakeFacts {
@@ -9,12 +9,14 @@ export interface HandshakeFacts {
   readonly serverName: string;
   /** The certificates that the peer sent, leaf first, in DER. */
   readonly peerChain: readonly Uint8Array[];
+  /** The certificate that verified the leaf's signature, in DER, or null. */
+  readonly peerIssuer: Uint8Array | null;
   /** Our own leaf certificate in DER, or null. */
   readonly localCertificate: Uint8Array | null;
 }
 
 /** What a finished handshake agreed on. */
-export function tlsInfoOf(socket: TLSSocket, facts: HandshakeFacts, peerValidated: boolean): TlsInfo {
+export function tlsInfoOf(socket: SecureSocket, facts: HandshakeFacts, peerValidated: boolean): TlsInfo {
   const alpn = socket.alpnProtocol;
   const version = socket.getProtocol() ?? '';
   return {
@@ -25,28 +27,30 @@ export function tlsInfoOf(socket: TLSSocket, facts: HandshakeFacts, peerValidate
     sessionId: version === 'TLSv1.2' ? sessionIdOf(socket) : '',
     peerCertificate: facts.peerChain[0] ?? null,
     peerChain: facts.peerChain,
+    peerIssuer: facts.peerIssuer,
     localCertificate: facts.localCertificate,
     peerValidated,
   };
 }
 
 /** What is known of a handshake that failed before it was done; `socket` is null when the runtime shows none. */
-export function failedTlsInfo(socket: TLSSocket | null, version: string, facts: HandshakeFacts): TlsInfo {
+export function failedTlsInfo(socket: SecureSocket | null, version: string, facts: HandshakeFacts): TlsInfo {
   return {
     version,
-    cipher: socket?.getCipher?.()?.name ?? '',
+    cipher: socket?.getCipher()?.name ?? '',
     alpn: '',
     serverName: facts.serverName,
     sessionId: '',
     peerCertificate: facts.peerChain[0] ?? null,
     peerChain: facts.peerChain,
+    peerIssuer: facts.peerIssuer,
     localCertificate: facts.localCertificate,
     peerValidated: false,
   };
 }
 
 /** The identifier inside the DER that runtimes show of a session; '' where they show none. */
-function sessionIdOf(socket: TLSSocket): string {
+function sessionIdOf(socket: SecureSocket): string {
   const session = socket.getSession();
   if (session === undefined || session === null) return '';
   try {

@@ -168,8 +168,8 @@ describe('listener', () => {
       }
     }
     const plain = net.connect(portOf(manager), '127.0.0.1');
-    plain.write('GET');
-    assert.equal(await read(plain, 9), 'plain:GET');
+    plain.write('GET /');
+    assert.equal(await read(plain, 11), 'plain:GET /');
     plain.destroy();
     assert.equal(server.stat('tls_inspector.tls_found'), 6);
     assert.equal(server.stat('tls_inspector.tls_not_found'), 1);

@@ -5,6 +5,8 @@ import type { ListenerFilter, ListenerFilterFactory, ListenerFilterResult } from
 import { ClientHelloReader, maxClientHelloOctets } from '#gateway/protocol/client-hello/client-hello-reader.ts';
 import { ja3Fingerprint, ja4Fingerprint } from '#gateway/protocol/client-hello/fingerprints.ts';
 import type { Counter, Histogram, Scope } from '#gateway/stats/stats.ts';
+import { refuseHello, strangerOctets } from '#gateway/transport/refused-hello.ts';
+import { inspectionFailureText } from '#gateway/transport/tls-failure-text.ts';
 import type { TlsInspector as TlsInspectorMessage } from '#proto-types/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
 
 /** `tls_inspector.*`, one set for all listeners. */
@@ -67,6 +69,8 @@ class TlsInspector implements ListenerFilter {
         return 'close';
       case 'not_tls':
       case 'invalid':
+        if (peeked.length < strangerOctets) return 'need_more';
+        info.transportFailureReason = inspectionFailureText(refuseHello(peeked).reason);
         stats.tlsNotFound.inc();
         stats.bytesProcessed.record(peeked.length);
         return status === 'invalid' && this.#options.closeOnError ? 'close' : 'continue';
