@@ -81,7 +81,7 @@ export class GatewayProcess {
 
 /** Files of the configuration's folder, by name. `{dir}` in the configuration stands for the folder. */
 export interface StartOptions {
-  readonly files?: Readonly<Record<string, string>>;
+  readonly files?: Readonly<Record<string, string | Uint8Array>>;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** Further fields of `admin`, in flow style. */
