@@ -47,8 +47,10 @@ export interface DownstreamHandshakeOwner {
   onTlsFailure(reason: string, info: TlsInfo | null): void;
 }
 
-const noServerNameText: string = tlsFailureText('CONNECTION_REJECTED');
-const noStapleText: string = tlsFailureText('CONNECTION_REJECTED');
+const rejectedText: string = tlsFailureText('CONNECTION_REJECTED');
+/** Alerts of RFC 8446 section 6. */
+const alertHandshakeFailure = 40;
+const alertUnrecognizedName = 112;
 const none: ReadonlySet<number> = new Set();
 
 /** Everything made from one set of secrets. Handshakes in progress keep theirs when it is replaced. */
@@ -127,15 +129,14 @@ export class DownstreamTls {
     }
     const choice = this.#choice(active, hello);
     if (choice === -1) {
-      this.stats.connectionError.inc();
-      owner.onTlsFailure(noServerNameText, failedTlsInfo(null, this.expectedVersion(hello), factsOf(hello, null)));
+      this.#turnAway(raw, hello, alertUnrecognizedName, owner);
       return;
     }
     const identity = active.material.identities[choice]!;
     const staple = stapleAction(identity, this.#options.staplePolicy, hello, this.#clock.wallMs());
     this.stats.staple(staple);
     if (staple === 'fail') {
-      owner.onTlsFailure(noStapleText, failedTlsInfo(null, this.expectedVersion(hello), factsOf(hello, identity)));
+      this.#turnAway(raw, hello, alertHandshakeFailure, owner);
       return;
     }
     const alpn = chooseProtocol(this.#common.alpn, hello.applicationProtocols);
@@ -203,6 +204,13 @@ export class DownstreamTls {
     const info = tlsInfoOf(socket, { ...facts, peerChain, peerIssuer }, validated);
     this.stats.succeeded(info, socket.isSessionReused());
     owner.onTlsReady(socket, info);
+  }
+
+  // There is no certificate for this client: it is told so before the TLS library sees it.
+  #turnAway(raw: ByteSocket, hello: ClientHello, alert: number, owner: DownstreamHandshakeOwner): void {
+    this.stats.connectionError.inc();
+    raw.write(Uint8Array.of(0x15, 3, 1, 0, 2, 2, alert));
+    owner.onTlsFailure(rejectedText, failedTlsInfo(null, this.expectedVersion(hello), factsOf(hello, null)));
   }
 
   #choice(active: ActiveContext, hello: ClientHello): number {
