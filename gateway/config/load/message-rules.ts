@@ -18,6 +18,9 @@ interface Options {
   readonly ignored: GenExtension<MessageOptions, boolean>;
 }
 
+/** Messages whose rules Envoy never applies: with trust_bundles there need be no trust_domains. */
+const unapplied: readonly string[] = ['envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig'];
+
 const compiled = new WeakMap<DescMessage, readonly MessageCheck[]>();
 let options: Options | null = null;
 
@@ -55,7 +58,7 @@ function rulesOf(field: DescField): FieldRules | null {
 
 function compile(type: DescMessage): readonly MessageCheck[] {
   const { required, disabled, ignored } = validateOptions();
-  if (required === undefined) return [];
+  if (required === undefined || unapplied.includes(type.typeName)) return [];
   if (getOption(type, disabled) || getOption(type, ignored)) return [];
   const checks: MessageCheck[] = [];
   for (const oneof of type.oneofs) {

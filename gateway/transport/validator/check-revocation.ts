@@ -11,6 +11,9 @@ interface Choice {
   readonly score: number;
 }
 
+/** How Envoy begins what only the CRLs are to blame for. */
+const byCrl = 'certificate revocation check against provided CRLs failed: ';
+
 // How well a list fits: the best one is used, good or not, and what it lacks is then the answer.
 const fitsCritical = 0x100;
 const fitsScope = 0x80;
@@ -34,7 +37,7 @@ export function revocationProblem(path: readonly Certificate[], rules: PathRules
 function problemOf(path: readonly Certificate[], depth: number, rules: PathRules, nowMs: number): string {
   const certificate = path[depth]!;
   const choice = chooseCrl(path, depth, rules, nowMs);
-  if (choice === null) return 'unable to get certificate CRL';
+  if (choice === null) return `${byCrl}unable to get certificate CRL`;
   const { crl, issuer, score } = choice;
   if (!issuer.allows(keyUsage.crlSign)) return 'key usage does not include CRL signing';
   if ((score & fitsScope) === 0) return 'Different CRL scope';
@@ -53,8 +56,8 @@ function problemOf(path: readonly Certificate[], depth: number, rules: PathRules
 
 function timeProblem(crl: Crl, rules: PathRules, nowMs: number): string {
   if (rules.allowExpired) return '';
-  if (wholeSecond(nowMs) < crl.lastUpdateMs) return 'CRL is not yet valid';
-  return crl.nextUpdateMs <= wholeSecond(nowMs) ? 'CRL has expired' : '';
+  if (wholeSecond(nowMs) < crl.lastUpdateMs) return `${byCrl}CRL is not yet valid`;
+  return crl.nextUpdateMs <= wholeSecond(nowMs) ? `${byCrl}CRL has expired` : '';
 }
 
 function wholeSecond(ms: number): number {

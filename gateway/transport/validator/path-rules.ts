@@ -28,8 +28,8 @@ export interface PathProblem {
   readonly depth: number;
 }
 
-/** Texts of X509_verify_cert_error_string that more than one file needs. */
+/** Texts that more than one file needs. */
 export const pathText = {
   invalidExtension: 'invalid or inconsistent certificate extension',
-  revoked: 'certificate revoked',
+  revoked: 'certificate revocation check against provided CRLs failed: certificate revoked',
 } as const;

@@ -34,9 +34,8 @@ export function trustDomainOf(uri: string): string {
 /** Judges an X.509-SVID, leaf first. The SPIFFE standard's X509-SVID.md, section 5. */
 export function validateSvid(chain: readonly Certificate[], rules: SpiffeRules, nowMs: number): PeerVerdict {
   const leaf = chain[0]!;
-  // Without the extension every usage counts as allowed, and then there is nothing to say against.
-  const signs = leaf.usage !== -1 && leaf.allows(keyUsage.certSign | keyUsage.crlSign);
-  if (leaf.isCa || signs) return refused('cert precheck');
+  // Without the extension every usage counts as allowed, signing too: an SVID must have it.
+  if (leaf.isCa || leaf.allows(keyUsage.certSign | keyUsage.crlSign)) return refused('cert precheck');
   const id = leaf.alternativeNames.find((name) => name.kind === 'uri')?.value ?? '';
   const domain = rules.domains.get(trustDomainOf(id));
   if (domain === undefined) return refused('no trust bundle store');

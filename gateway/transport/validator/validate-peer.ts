@@ -1,4 +1,5 @@
 import type { Certificate } from './certificate.ts';
+import { keyUsage } from './certificate-extensions.ts';
 import { findPath } from './find-path.ts';
 import type { PathRules } from './path-rules.ts';
 import { anySanMatches, type SanMatcher } from './san-matcher.ts';
@@ -28,7 +29,7 @@ export interface PeerRules {
 }
 
 /** Which of Envoy's counters a refusal belongs to. */
-export type PeerFailure = 'none' | 'no_certificate' | 'chain' | 'san' | 'hash';
+export type PeerFailure = 'none' | 'no_certificate' | 'key_usage' | 'chain' | 'san' | 'hash';
 
 /** The verdict on a peer. */
 export interface PeerVerdict {
@@ -53,10 +54,10 @@ export const malformedPeer: PeerVerdict = {
   path: [],
 };
 
-/** Whether a client is asked for a certificate at all. */
-export function asksForCertificate(rules: PeerRules | null, required: boolean): boolean {
-  if (rules === null) return required;
-  if (required || rules.acceptUntrusted || rules.trust !== null || rules.spiffe !== null) return true;
+/** Whether a client is asked for a certificate at all. Requiring one without a rule for it asks for none, as in Envoy. */
+export function asksForCertificate(rules: PeerRules | null): boolean {
+  if (rules === null) return false;
+  if (rules.acceptUntrusted || rules.trust !== null || rules.spiffe !== null) return true;
   return rules.sans.length + rules.fingerprints.length + rules.publicKeyHashes.length > 0;
 }
 
@@ -73,15 +74,36 @@ export function needsCertificate(rules: PeerRules | null, required: boolean): bo
 
 /**
  * Judges what a peer sent, leaf first. Pure: the time is given. Nothing is trusted that `rules` does not name: the
- * system's roots play no part.
+ * system's roots play no part. `tls13` says only which of two problems is told first.
  */
-export function validatePeer(chain: readonly Certificate[], rules: PeerRules, nowMs: number): PeerVerdict {
+export function validatePeer(
+  chain: readonly Certificate[],
+  rules: PeerRules,
+  nowMs: number,
+  tls13: boolean,
+): PeerVerdict {
   const leaf = chain[0];
   if (leaf === undefined) {
     const detail = 'peer did not return a certificate';
     return { failure: 'no_certificate', counted: 'no_certificate', detail, chainTrusted: false, path: [] };
   }
-  if (rules.spiffe !== null) return validateSvid(chain, rules.spiffe, nowMs);
+  // Whatever the rules are: both ends of TLS sign with their keys. BoringSSL looks at that first in TLS 1.3 and last in TLS 1.2.
+  const signs = leaf.allows(keyUsage.digitalSignature);
+  if (!signs && tls13) return cannotSign;
+  const found = rules.spiffe === null ? judge(chain, rules, nowMs) : validateSvid(chain, rules.spiffe, nowMs);
+  return found.failure === 'none' && !signs ? cannotSign : found;
+}
+
+const cannotSign: PeerVerdict = {
+  failure: 'key_usage',
+  counted: 'key_usage',
+  detail: '',
+  chainTrusted: false,
+  path: [],
+};
+
+function judge(chain: readonly Certificate[], rules: PeerRules, nowMs: number): PeerVerdict {
+  const leaf = chain[0]!;
   let path: readonly Certificate[] = [];
   if (rules.trust !== null) {
     const { trust, allowExpired, maxDepth, peer, revocation } = rules;

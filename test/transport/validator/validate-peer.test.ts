@@ -116,7 +116,7 @@ const cases: readonly {
 describe('validatePeer', () => {
   for (const { name, chain, rules: more, failure, detail } of cases) {
     it(`${name}: ${failure}`, () => {
-      const verdict = validatePeer(parse(...chain), rules(more), now);
+      const verdict = validatePeer(parse(...chain), rules(more), now, true);
       assert.equal(verdict.failure, failure, verdict.detail);
       if (detail !== undefined) assert.match(verdict.detail, detail);
     });
@@ -159,7 +159,7 @@ describe('validatePeer', () => {
           } catch {
             return;
           }
-          const verdict = validatePeer([certificate, ...parse(mid)], rules(), now);
+          const verdict = validatePeer([certificate, ...parse(mid)], rules(), now, true);
           assert.equal(verdict.failure, 'chain');
         },
       ),
