@@ -11,6 +11,7 @@ import type { Timers } from '#gateway/runtime/timers.ts';
 import { createSystemTimers } from '#gateway/runtime/timers.ts';
 import { StatsStore } from '#gateway/stats/store.ts';
 import { createUpstreamTransport } from '#gateway/transport/create-transport.ts';
+import { GoogleGrpcClients } from '#gateway/transport/google-grpc/google-grpc-clients.ts';
 import { type SecretServices, Secrets } from '#gateway/transport/secrets/secrets.ts';
 import { Clusters } from '#gateway/upstream/cluster-manager.ts';
 import { systemResolver } from '#gateway/upstream/discovery/system-resolver.ts';
@@ -130,7 +131,7 @@ export function buildServer(
   const staticSecrets = bootstrap.staticResources?.secrets ?? [];
   const xds = xdsServices(bootstrap, options, context, diagnostics);
   const secrets = new Secrets(context, staticSecrets, xds);
-  context.complete({ clusters, ...createClients(context, clusters), secrets });
+  context.complete({ clusters, ...createClients(context, clusters, xds.google), secrets });
   clusters.addStatic(bootstrap.staticResources?.clusters ?? [], resources.at('clusters'));
   const loadedMs = clock.wallMs();
   const manager = new ListenerManager(context, { drainTimeMs: options.drainTimeMs });
@@ -167,13 +168,13 @@ function xdsServices(
   options: ServerOptions,
   context: GatewayContext,
   diagnostics: Diagnostics,
-): Pick<SecretServices, 'node' | 'ads'> {
+): Pick<SecretServices, 'node' | 'google' | 'ads'> {
   const made = nodeMessage(bootstrap, options);
-  const node = (): Node => made;
+  const services = { node: (): Node => made, google: new GoogleGrpcClients(context) };
   const ads = bootstrap.dynamicResources?.adsConfig;
-  if (ads === undefined) return { node, ads: null };
+  if (ads === undefined) return { ...services, ads: null };
   const at = diagnostics.at('dynamic_resources.ads_config');
-  return { node, ads: readApiSource(ads, aggregatedMethods, node, context, at)?.(context.stats) ?? null };
+  return { ...services, ads: readApiSource(ads, aggregatedMethods, services, context, at)?.(context.stats) ?? null };
 }
 
 function nodeOf(options: ServerOptions, { node }: Bootstrap): { id: string; cluster: string; zone: string } {

@@ -2,6 +2,7 @@ import type { Message } from '@bufbuild/protobuf';
 import type { GrpcAsyncClient } from '#gateway/api/async-client.ts';
 import type { ServerContext } from '#gateway/api/context.ts';
 import type { Diagnostics } from '#gateway/config/diagnostics.ts';
+import type { GoogleGrpcClients } from '#gateway/transport/google-grpc/google-grpc-clients.ts';
 import { createGrpcClient } from '#gateway/upstream/client/create-grpc-client.ts';
 import { ClusterHttpClient } from '#gateway/upstream/client/http-client.ts';
 import { retriedGrpcClient } from '#gateway/upstream/client/retried-grpc-client.ts';
@@ -13,12 +14,15 @@ import type { LateParts } from './gateway-context.ts';
 export function createClients(
   tools: Pick<ServerContext, 'timers' | 'random'>,
   clusters: Clusters,
+  google: GoogleGrpcClients,
 ): Pick<LateParts, 'httpClient' | 'grpcClient'> {
   return {
     httpClient: new ClusterHttpClient(clusters, tools.timers),
     grpcClient(message: Message, found: Diagnostics): GrpcAsyncClient {
       const config = message as GrpcService;
-      const client = createGrpcClient(config, clusters, tools.timers, false, found);
+      const client =
+        (config.targetSpecifier.case === 'googleGrpc' ? google.get(config, found) : null) ??
+        createGrpcClient(config, clusters, tools.timers, false, found);
       return config.retryPolicy === undefined ? client : retriedGrpcClient(client, config.retryPolicy, tools);
     },
   };

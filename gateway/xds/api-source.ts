@@ -2,7 +2,7 @@ import type { GrpcAsyncClient } from '#gateway/api/async-client.ts';
 import type { ServerContext } from '#gateway/api/context.ts';
 import { Diagnostics } from '#gateway/config/diagnostics.ts';
 import type { Scope } from '#gateway/stats/stats.ts';
-import { GoogleGrpcClient, readGoogleGrpc } from '#gateway/transport/google-grpc/google-grpc-client.ts';
+import type { GoogleGrpcClients } from '#gateway/transport/google-grpc/google-grpc-clients.ts';
 import type { Node } from '#proto-types/envoy/config/core/v3/base_pb.ts';
 import type { ApiConfigSource } from '#proto-types/envoy/config/core/v3/config_source_pb.ts';
 import type { GrpcService } from '#proto-types/envoy/config/core/v3/grpc_service_pb.ts';
@@ -29,14 +29,18 @@ export const aggregatedMethods: XdsMethods = {
 /** Makes a stream; it opens with its first watch. `scope` is where its `control_plane.*` goes. */
 export type OpenMux = (scope: Scope) => XdsMux;
 
-/**
- * Reads an ApiConfigSource: the answer makes streams to it. Problems go to `diagnostics`; null means there were some.
- * `node` is asked for each request that carries it.
- */
+/** What every stream to a control plane is made with. */
+export interface XdsServices {
+  /** Who the gateway tells control planes it is; asked for each request that carries it. */
+  readonly node: () => Node;
+  readonly google: GoogleGrpcClients;
+}
+
+/** Reads an ApiConfigSource: the answer makes streams to it. Problems go to `diagnostics`; null means there were some. */
 export function readApiSource(
   api: ApiConfigSource,
   methods: XdsMethods,
-  node: () => Node,
+  { node, google }: XdsServices,
   server: ServerContext,
   diagnostics: Diagnostics,
 ): OpenMux | null {
@@ -49,7 +53,7 @@ export function readApiSource(
     diagnostics.error('grpc_services', 'exactly one gRPC service is needed');
     return null;
   }
-  const openClient = clientOpener(service, server, diagnostics.at('grpc_services[0]'));
+  const openClient = clientOpener(service, google, server, diagnostics.at('grpc_services[0]'));
   if (openClient === null) return null;
   const delta = api.apiType === apiTypeDeltaGrpc;
   return (scope) => {
@@ -70,14 +74,13 @@ export function readApiSource(
 
 function clientOpener(
   service: GrpcService,
+  google: GoogleGrpcClients,
   server: ServerContext,
   diagnostics: Diagnostics,
 ): (() => GrpcAsyncClient | null) | null {
   if (service.targetSpecifier.case === 'googleGrpc') {
-    const target = readGoogleGrpc(service, server, diagnostics);
-    if (target === null) return null;
-    const client = new GoogleGrpcClient(target, server.clock);
-    return () => client;
+    const client = google.get(service, diagnostics);
+    return client === null ? null : () => client;
   }
   if (service.targetSpecifier.case === undefined) {
     diagnostics.error('', 'envoy_grpc or google_grpc is required');

@@ -7,12 +7,15 @@ export const grpcService: SupportArea = supportArea({
   },
   'envoy.config.core.v3.GrpcService.EnvoyGrpc': { implemented: ['cluster_name', 'authority'] },
   'envoy.config.core.v3.GrpcService.GoogleGrpc': {
-    implemented: ['target_uri', 'channel_credentials', 'stat_prefix'],
+    implemented: ['target_uri', 'channel_credentials', 'call_credentials', 'stat_prefix', 'channel_args'],
     noEffect: { credentials_factory_name: 'only names the factory of credentials that are given elsewhere' },
   },
   'envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelCredentials': {
     implemented: ['ssl_credentials', 'local_credentials'],
   },
+  'envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials': { implemented: ['access_token'] },
+  'envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelArgs': { implemented: 'all' },
+  'envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelArgs.Value': { implemented: 'all' },
   'envoy.config.core.v3.GrpcService.GoogleGrpc.SslCredentials': {
     implemented: ['root_certs', 'private_key', 'cert_chain'],
   },

@@ -6,64 +6,18 @@ import type {
   GrpcStreamCallbacks,
   GrpcUnaryCallbacks,
 } from '#gateway/api/async-client.ts';
-import type { ServerContext } from '#gateway/api/context.ts';
 import type { Cancellable } from '#gateway/api/upstream.ts';
-import type { Diagnostics } from '#gateway/config/diagnostics.ts';
-import { headerValueText } from '#gateway/config/header-value.ts';
 import { GrpcStatus } from '#gateway/protocol/grpc/status.ts';
 import type { HeaderMap } from '#gateway/protocol/headers/header-map.ts';
 import type { Clock } from '#gateway/runtime/clock.ts';
-import type { GrpcService } from '#proto-types/envoy/config/core/v3/grpc_service_pb.ts';
+import type { Scope } from '#gateway/stats/stats.ts';
+import { GoogleGrpcStats } from './google-grpc-stats.ts';
+import type { GoogleGrpcTarget } from './read-google-grpc.ts';
 
 type GrpcModule = typeof Grpc;
 
-/** What a google_grpc service needs, read once. */
-export interface GoogleGrpcTarget {
-  readonly targetUri: string;
-  /** Null: without TLS (no credentials, or local ones). */
-  readonly tls: {
-    readonly roots: Uint8Array | null;
-    readonly key: Uint8Array | null;
-    readonly chain: Uint8Array | null;
-  } | null;
-  /** Names and values in turn. */
-  readonly initialMetadata: readonly string[];
-}
-
-/** Reads the google_grpc part of a GrpcService; null, with the reason in `diagnostics`, when it cannot be used. */
-export function readGoogleGrpc(
-  config: GrpcService,
-  server: Pick<ServerContext, 'readDataSource'>,
-  diagnostics: Diagnostics,
-): GoogleGrpcTarget | null {
-  const specifier = config.targetSpecifier;
-  if (specifier.case !== 'googleGrpc') return null;
-  const { targetUri, channelCredentials } = specifier.value;
-  const at = diagnostics.at('google_grpc.channel_credentials');
-  const credentials = channelCredentials?.credentialSpecifier;
-  const initialMetadata = config.initialMetadata.flatMap((header) => [
-    header.key.toLowerCase(),
-    headerValueText(header),
-  ]);
-  if (credentials?.case === 'sslCredentials') {
-    const { rootCerts, privateKey, certChain } = credentials.value;
-    const ssl = at.at('ssl_credentials');
-    const read = (source: typeof rootCerts, field: string): Uint8Array | null =>
-      source === undefined ? null : server.readDataSource(source, ssl.at(field));
-    const tls = {
-      roots: read(rootCerts, 'root_certs'),
-      key: read(privateKey, 'private_key'),
-      chain: read(certChain, 'cert_chain'),
-    };
-    return { targetUri, tls, initialMetadata };
-  }
-  if (credentials?.case === 'googleDefault') {
-    at.error('google_default', 'is not supported yet');
-    return null;
-  }
-  // None at all, or `localCredentials`: plain text, which Envoy allows on this host only.
-  return { targetUri, tls: null, initialMetadata };
-}
+/** Longest pause of the library between attempts to connect: pauses between calls are the caller's. Milliseconds. */
+const maxReconnectMs = 5000;
 
 let loading: Promise<GrpcModule> | null = null;
 
@@ -80,11 +34,19 @@ const keep = (bytes: Buffer): Uint8Array => bytes;
 export class GoogleGrpcClient implements GrpcAsyncClient {
   readonly #target: GoogleGrpcTarget;
   readonly #clock: Clock;
+  readonly #stats: GoogleGrpcStats;
   #client: Grpc.Client | null = null;
 
-  constructor(target: GoogleGrpcTarget, clock: Clock) {
+  constructor(target: GoogleGrpcTarget, clock: Clock, stats: Scope) {
     this.#target = target;
     this.#clock = clock;
+    this.#stats = new GoogleGrpcStats(stats, target.statPrefix);
+  }
+
+  /** Closes the channel; calls in progress end. */
+  close(): void {
+    this.#client?.close();
+    this.#client = null;
   }
 
   unary(
@@ -96,12 +58,15 @@ export class GoogleGrpcClient implements GrpcAsyncClient {
   ): Cancellable {
     let call: Grpc.ClientUnaryCall | null = null;
     let cancelled = false;
+    const limitMs = timeoutMs > 0 ? timeoutMs : this.#target.timeoutMs;
+    this.#stats.streamsTotal.inc();
     this.#open()
       .then(({ grpc, client }) => {
         if (cancelled) return;
-        const options = timeoutMs > 0 ? { deadline: this.#clock.wallMs() + timeoutMs } : {};
+        const options = limitMs > 0 ? { deadline: this.#clock.wallMs() + limitMs } : {};
         const sent = this.#metadata(grpc, metadata);
         call = client.makeUnaryRequest(method, passThrough, keep, message, sent, options, (error, answer) => {
+          this.#stats.closed(error === null ? GrpcStatus.Ok : error.code);
           if (cancelled) return;
           if (error !== null) callbacks.onFailure(error.code, error.details);
           else callbacks.onSuccess(answer ?? new Uint8Array(0));
@@ -119,7 +84,8 @@ export class GoogleGrpcClient implements GrpcAsyncClient {
   }
 
   stream(method: string, metadata: HeaderMap | null, callbacks: GrpcStreamCallbacks): GrpcStream {
-    const stream = new LibraryStream(callbacks);
+    const stream = new LibraryStream(callbacks, this.#stats);
+    this.#stats.streamsTotal.inc();
     this.#open()
       .then(({ grpc, client }) => {
         stream.attach(client.makeBidiStreamRequest(method, passThrough, keep, this.#metadata(grpc, metadata)));
@@ -131,13 +97,17 @@ export class GoogleGrpcClient implements GrpcAsyncClient {
   async #open(): Promise<{ grpc: GrpcModule; client: Grpc.Client }> {
     const grpc = await loadGrpc();
     if (this.#client === null) {
-      const { targetUri, tls } = this.#target;
+      const { targetUri, tls, channelArgs } = this.#target;
       const buffer = (bytes: Uint8Array | null): Buffer | null => (bytes === null ? null : passThrough(bytes));
       const credentials =
         tls === null
           ? grpc.credentials.createInsecure()
           : grpc.credentials.createSsl(buffer(tls.roots), buffer(tls.key), buffer(tls.chain));
-      this.#client = new grpc.Client(targetUri, credentials);
+      this.#client = new grpc.Client(targetUri, credentials, {
+        'grpc.enable_http_proxy': 0, // the environment has no say in where secrets come from
+        'grpc.max_reconnect_backoff_ms': maxReconnectMs,
+        ...channelArgs,
+      });
     }
     return { grpc, client: this.#client };
   }
@@ -154,13 +124,15 @@ export class GoogleGrpcClient implements GrpcAsyncClient {
 /** One stream; what is sent before the library is loaded waits. */
 class LibraryStream implements GrpcStream {
   readonly #callbacks: GrpcStreamCallbacks;
+  readonly #stats: GoogleGrpcStats;
   #call: Grpc.ClientDuplexStream<Uint8Array, Uint8Array> | null = null;
   #waiting: Uint8Array[] = [];
   #ended = false;
   #done = false;
 
-  constructor(callbacks: GrpcStreamCallbacks) {
+  constructor(callbacks: GrpcStreamCallbacks, stats: GoogleGrpcStats) {
     this.#callbacks = callbacks;
+    this.#stats = stats;
   }
 
   attach(call: Grpc.ClientDuplexStream<Uint8Array, Uint8Array>): void {
@@ -182,6 +154,7 @@ class LibraryStream implements GrpcStream {
   closed(status: number, message: string): void {
     if (this.#done) return;
     this.#done = true;
+    this.#stats.closed(status);
     this.#callbacks.onClose(status, message);
   }
 

@@ -5,11 +5,12 @@ import type { SecretSource, TlsCertificateSecret, ValidationSecret } from '#gate
 import type { Diagnostics } from '#gateway/config/diagnostics.ts';
 import { durationMs } from '#gateway/proto/duration-ms.ts';
 import { createMessage, encodeMessage } from '#gateway/proto/registry.ts';
-import { readApiSource, type XdsMethods } from '#gateway/xds/api-source.ts';
+import { readApiSource, type XdsMethods, type XdsServices } from '#gateway/xds/api-source.ts';
 import type { XdsMux } from '#gateway/xds/xds-watch.ts';
 import type { Node } from '#proto-types/envoy/config/core/v3/base_pb.ts';
 import type { ConfigSource } from '#proto-types/envoy/config/core/v3/config_source_pb.ts';
 import type { SdsSecretConfig, Secret } from '#proto-types/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
+import { GoogleGrpcClients } from '../google-grpc/google-grpc-clients.ts';
 import { noUses, type SecretUses } from '../rehearsal/secret-uses.ts';
 import { FileSubscription } from './file-subscription.ts';
 import { FolderWatches } from './folder-watches.ts';
@@ -26,9 +27,7 @@ const methods: XdsMethods = {
 };
 
 /** What secrets are fetched with. */
-export interface SecretServices {
-  /** Who the gateway tells control planes it is. */
-  readonly node: () => Node;
+export interface SecretServices extends XdsServices {
   /** The aggregated stream of the bootstrap's ads_config; null when there is none. */
   readonly ads: XdsMux | null;
   /** The watches on folders that all secrets share. */
@@ -51,6 +50,7 @@ export class Secrets implements SecretManager {
     this.#tools = { folders: services.folders ?? new FolderWatches(), usesOf: (source) => this.usesOf(source) };
     this.#services = {
       node: services.node ?? (() => shortNode(server)),
+      google: services.google ?? new GoogleGrpcClients(server),
       ads: services.ads ?? null,
       folders: this.#tools.folders,
     };
@@ -121,7 +121,7 @@ export class Secrets implements SecretManager {
       }
       case 'apiConfigSource': {
         const inner = at.at('api_config_source');
-        const open = readApiSource(where.value, methods, this.#services.node, this.#server, inner);
+        const open = readApiSource(where.value, methods, this.#services, this.#server, inner);
         // As in Envoy, each secret has a stream of its own; those to one service share its connections.
         if (open !== null)
           secret.from(new GrpcSubscription(erased, open(secret.stats.scope), true, this.#server.clock));
