@@ -9,7 +9,7 @@ const settings: Readonly<Record<string, string>> = {
   // A full collection comes when less than this share of the heap's limit is left after a young one; usual is a third. Large
   // bodies fill the heap with buffers that outlive one young collection, and a third then means a full collection for
   // every five young ones.
-  BUN_JSC_minEdenToOldGenerationRatio: '0.05',
+  BUN_JSC_minEdenToOldGenerationRatio: '0.15',
 };
 
 /**
