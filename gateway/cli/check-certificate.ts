@@ -2,6 +2,7 @@ import type { TlsCertificateSecret } from '#gateway/api/secrets.ts';
 import { createMessage } from '#gateway/proto/registry.ts';
 import type { Clock } from '#gateway/runtime/clock.ts';
 import type { Timers } from '#gateway/runtime/timers.ts';
+import { privateKeyBlock } from '#gateway/transport/rehearsal/read-pem.ts';
 import { namesOf, rehearseCertificate } from '#gateway/transport/rehearsal/rehearse-certificate.ts';
 import { rehearseHandshake } from '#gateway/transport/rehearsal/rehearse-handshake.ts';
 import { coversName, noUses } from '#gateway/transport/rehearsal/secret-uses.ts';
@@ -56,7 +57,7 @@ export async function checkCertificate(check: CertificateCheck, clock: Clock, ti
   const nowMs = clock.wallMs();
   const { certificateChain, privateKey, replaced } = check;
   const inForce = replaced === null ? null : { certificateChain: replaced };
-  const secret = { certificateChain, privateKey: privateKey ?? '' };
+  const secret = { certificateChain, privateKey: privateKeyBlock(privateKey ?? '') };
   const facts = { nowMs, uses: noUses };
   const found: CheckFinding[] = rehearseCertificate(secret, inForce, facts, privateKey !== null);
   const chain = parsed(certificateChain);

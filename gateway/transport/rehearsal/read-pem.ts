@@ -35,6 +35,15 @@ export function readPem(text: string, what: string, findings: Findings): Certifi
   return null;
 }
 
+/**
+ * The private key alone of a PEM text: certificates and curve parameters may stand around it, which not every runtime reads
+ * over. The text itself when there is no such block.
+ */
+export function privateKeyBlock(text: string): string {
+  const block = /-----BEGIN ([A-Z ]*PRIVATE KEY)-----[\s\S]*?-----END \1-----/.exec(text);
+  return block === null ? text : `${block[0]}\n`;
+}
+
 /** What to call a certificate in a finding: its common name or first alternative name. */
 export function nameOf({ commonName, alternativeNames }: Certificate): string {
   return `'${commonName !== '' ? commonName : (alternativeNames[0]?.value ?? '')}'`;

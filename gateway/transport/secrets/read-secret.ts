@@ -4,6 +4,7 @@ import type { TlsCertificateSecret } from '#gateway/api/secrets.ts';
 import type { Diagnostics } from '#gateway/config/diagnostics.ts';
 import type { TlsCertificate } from '#proto-types/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
 import { compileIdentity } from '../identity.ts';
+import { privateKeyBlock } from '../rehearsal/read-pem.ts';
 import { rehearseCertificate } from '../rehearsal/rehearse-certificate.ts';
 import { noUses } from '../rehearsal/secret-uses.ts';
 import { need } from '../tls-parameters.ts';
@@ -29,7 +30,7 @@ export function readTlsCertificate(
   const password =
     message.password === undefined ? null : server.readDataSource(message.password, diagnostics.at('password'));
   if (chain === null || key === null) return null;
-  let privateKey = decoder.decode(key);
+  let privateKey = privateKeyBlock(decoder.decode(key));
   if (password !== null) {
     try {
       const opened = createPrivateKey({ key: privateKey, passphrase: decoder.decode(password) });
