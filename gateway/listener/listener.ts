@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net';
 import { ConnectionInfo } from '#gateway/api/connection.ts';
 import type { ServerContext } from '#gateway/api/context.ts';
 import { ResponseFlag } from '#gateway/api/response-flags.ts';
@@ -8,6 +7,7 @@ import { parseIp } from '#gateway/base/ip.ts';
 import { LinkedList } from '#gateway/base/linked-list.ts';
 import { nextConnectionId } from '#gateway/network/connection-id.ts';
 import { SocketConnection } from '#gateway/network/socket-connection.ts';
+import type { ByteSocket } from '#gateway/runtime/byte-socket.ts';
 import { type ListenSocket, openListenSocket } from '#gateway/runtime/listen-sockets.ts';
 import { localAddressOf, remoteAddressOf } from '#gateway/runtime/sockets.ts';
 import type { Timers } from '#gateway/runtime/timers.ts';
@@ -149,7 +149,7 @@ export class Listener implements PendingOwner, ConnectionOwner {
   }
 
   /** @see PendingOwner */
-  onTransportReady(socket: Socket, active: ActiveConnection, chain: FilterChain, secure: boolean): void {
+  onTransportReady(socket: ByteSocket, active: ActiveConnection, chain: FilterChain, secure: boolean): void {
     const connection = new SocketConnection(socket, active.info, { timers: this.timers, secure, connecting: false });
     active.serve(connection, chain);
   }
@@ -169,7 +169,7 @@ export class Listener implements PendingOwner, ConnectionOwner {
     this.#active.delete(connection);
   }
 
-  #accept(socket: Socket, bind: BindAddress): void {
+  #accept(socket: ByteSocket, bind: BindAddress): void {
     const config = this.#config;
     const limit = this.#server.runtime.number(this.#limitKey, 0);
     if (limit > 0 && this.#active.size + this.#pending.size >= limit) {

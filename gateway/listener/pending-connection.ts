@@ -1,11 +1,10 @@
-import type { Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
 import type { ConnectionInfo, TlsInfo } from '#gateway/api/connection.ts';
 import type { ListenerFilter } from '#gateway/api/network-filter.ts';
 import type { Linked } from '#gateway/base/linked-list.ts';
-import { attachConnection, detachConnection, type SocketOwner, startReading } from '#gateway/network/socket-events.ts';
+import { attachConnection, detachConnection, startReading } from '#gateway/network/socket-events.ts';
 import type { ClientHello } from '#gateway/protocol/client-hello/client-hello.ts';
 import { ClientHelloReader, maxClientHelloOctets } from '#gateway/protocol/client-hello/client-hello-reader.ts';
+import type { ByteSocket, SecureSocket, SocketOwner } from '#gateway/runtime/byte-socket.ts';
 import type { Timer, Timers } from '#gateway/runtime/timers.ts';
 import type { DownstreamHandshakeOwner, DownstreamTls } from '#gateway/transport/downstream-tls.ts';
 import { refuseHello, strangerOctets } from '#gateway/transport/refused-hello.ts';
@@ -21,7 +20,7 @@ export interface PendingOwner {
   /** Counts a connection that has found its chain. */
   activate(config: ListenerConfig, chain: FilterChain, info: ConnectionInfo): ActiveConnection;
   /** The transport is ready; `socket` is the TLS socket or the raw one, nothing of it consumed. */
-  onTransportReady(socket: Socket, active: ActiveConnection, chain: FilterChain, secure: boolean): void;
+  onTransportReady(socket: ByteSocket, active: ActiveConnection, chain: FilterChain, secure: boolean): void;
   /** Logs a connection that ended before it had a chain. */
   logUnserved(config: ListenerConfig, info: ConnectionInfo): void;
   onPendingGone(pending: PendingConnection): void;
@@ -42,7 +41,7 @@ export class PendingConnection implements SocketOwner, DownstreamHandshakeOwner,
   linked = false;
   readonly #owner: PendingOwner;
   readonly #config: ListenerConfig;
-  readonly #socket: Socket;
+  readonly #socket: ByteSocket;
   readonly #info: ConnectionInfo;
   #stage: 'filters' | 'hello' | 'handshake' | 'done' = 'filters';
   #peeked: Uint8Array = noOctets;
@@ -56,7 +55,7 @@ export class PendingConnection implements SocketOwner, DownstreamHandshakeOwner,
   #logged = false;
   #parsed: ClientHello | null = null;
 
-  constructor(owner: PendingOwner, config: ListenerConfig, socket: Socket, info: ConnectionInfo) {
+  constructor(owner: PendingOwner, config: ListenerConfig, socket: ByteSocket, info: ConnectionInfo) {
     this.#owner = owner;
     this.#config = config;
     this.#socket = socket;
@@ -115,7 +114,7 @@ export class PendingConnection implements SocketOwner, DownstreamHandshakeOwner,
     this.#fail('');
   }
 
-  onTlsReady(socket: TLSSocket, info: TlsInfo): void {
+  onTlsReady(socket: SecureSocket, info: TlsInfo): void {
     if (this.#stage !== 'handshake') {
       socket.destroy();
       return;
@@ -216,7 +215,7 @@ export class PendingConnection implements SocketOwner, DownstreamHandshakeOwner,
     this.#peeked = noOctets;
   }
 
-  #ready(socket: Socket, secure: boolean): void {
+  #ready(socket: ByteSocket, secure: boolean): void {
     this.#stage = 'done';
     this.#timer?.disable();
     this.#owner.onPendingGone(this);

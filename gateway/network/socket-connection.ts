@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net';
 import type {
   CloseKind,
   Connection,
@@ -9,6 +8,7 @@ import type {
 } from '#gateway/api/connection.ts';
 import { ByteQueue } from '#gateway/base/byte-queue.ts';
 import { OutputBuffer, releaseSlab, releaseTail } from '#gateway/base/output-buffer.ts';
+import type { ByteSocket } from '#gateway/runtime/byte-socket.ts';
 import { abortSocket, joinSmall, plainWriteCopies, tlsPauseLosesEnd } from '#gateway/runtime/sockets.ts';
 import type { Timer, Timers } from '#gateway/runtime/timers.ts';
 import { atTurnEnd } from '#gateway/runtime/turn.ts';
@@ -49,7 +49,7 @@ const overLimit: SocketConnection[] = [];
 export class SocketConnection implements Connection {
   readonly info: ConnectionInfo;
   readonly output: OutputBuffer;
-  readonly socket: Socket;
+  readonly socket: ByteSocket;
   state: 'connecting' | 'open' | 'closing' | 'closed';
   octetsReceived = 0;
   octetsSent = 0;
@@ -79,7 +79,7 @@ export class SocketConnection implements Connection {
   #heldEnd = false;
   #paused = false;
 
-  constructor(socket: Socket, info: ConnectionInfo, options: SocketConnectionOptions) {
+  constructor(socket: ByteSocket, info: ConnectionInfo, options: SocketConnectionOptions) {
     this.socket = socket;
     this.info = info;
     this.output = new OutputBuffer(this);

@@ -1,14 +1,6 @@
 import type { Socket } from 'node:net';
-
-/** What a socket's owner is told. */
-export interface SocketOwner {
-  onSocketData(chunk: Uint8Array): void;
-  onSocketEnd(): void;
-  /** `code`: the system's name (`ECONNRESET`), or the message where there is none. */
-  onSocketError(code: string): void;
-  onSocketClose(): void;
-  onSocketFinish(): void;
-}
+import type { ByteSocket, SocketOwner } from '#gateway/runtime/byte-socket.ts';
+import { NativeSocket } from '#gateway/runtime/native-socket.ts';
 
 const owner = Symbol('owner');
 const reading = Symbol('reading');
@@ -45,39 +37,55 @@ function onFinish(this: OwnedSocket): void {
 }
 
 /** Makes `to` the one that is told of the socket's events. Nothing is read before `startReading`. */
-export function attachConnection(socket: Socket, to: SocketOwner): void {
-  const owned: OwnedSocket = socket;
+export function attachConnection(socket: ByteSocket, to: SocketOwner): void {
+  if (socket instanceof NativeSocket) {
+    socket.attach(to);
+    return;
+  }
+  const owned = socket as OwnedSocket;
   const attached = owned[owner] !== undefined;
   owned[owner] = to;
   if (attached) return;
-  socket.on('end', onEnd);
-  socket.on('error', onError);
-  socket.on('close', onClose);
+  owned.on('end', onEnd);
+  owned.on('error', onError);
+  owned.on('close', onClose);
 }
 
 /** Lets octets flow to the owner. */
-export function startReading(socket: Socket): void {
-  const owned: OwnedSocket = socket;
-  if (owned[reading] !== true) {
-    owned[reading] = true;
-    socket.on('data', onData);
+export function startReading(socket: ByteSocket): void {
+  if (!(socket instanceof NativeSocket)) {
+    const owned = socket as OwnedSocket;
+    if (owned[reading] !== true) {
+      owned[reading] = true;
+      owned.on('data', onData);
+    }
   }
   socket.resume();
 }
 
 /** Takes back what `attachConnection` and `startReading` did: someone else (a TLS socket) takes over. */
-export function detachConnection(socket: Socket): void {
-  socket.removeListener('data', onData);
-  socket.removeListener('end', onEnd);
-  socket.removeListener('error', onError);
-  socket.removeListener('close', onClose);
+export function detachConnection(socket: ByteSocket): void {
+  if (socket instanceof NativeSocket) {
+    socket.attach(null);
+    return;
+  }
+  const owned = socket as OwnedSocket;
+  owned.removeListener('data', onData);
+  owned.removeListener('end', onEnd);
+  owned.removeListener('error', onError);
+  owned.removeListener('close', onClose);
 }
 
 /** Ends our side; `onSocketFinish` follows when everything is with the kernel. */
-export function endThenTell(socket: Socket): void {
-  socket.once('finish', onFinish);
-  if (!socket.writableEnded) socket.end();
-  else if (socket.writableFinished) queueMicrotask(onFinish.bind(socket));
+export function endThenTell(socket: ByteSocket): void {
+  if (socket instanceof NativeSocket) {
+    socket.endThenTell();
+    return;
+  }
+  const owned = socket as OwnedSocket;
+  owned.once('finish', onFinish);
+  if (!owned.writableEnded) owned.end();
+  else if (owned.writableFinished) queueMicrotask(onFinish.bind(owned));
 }
 
 function destroyThis(this: Socket): void {
@@ -85,12 +93,16 @@ function destroyThis(this: Socket): void {
 }
 
 /** Ends a socket whose owner is done with it: FIN after what is written, then gone. */
-export function stopSocket(socket: Socket): void {
+export function stopSocket(socket: ByteSocket): void {
   if (socket.destroyed) return;
+  if (socket instanceof NativeSocket) {
+    socket.endThenDestroy();
+    return;
+  }
   if (socket.writableFinished) {
     socket.destroy();
     return;
   }
-  socket.once('finish', destroyThis);
+  (socket as OwnedSocket).once('finish', destroyThis);
   if (!socket.writableEnded) socket.end();
 }

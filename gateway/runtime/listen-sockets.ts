@@ -1,5 +1,7 @@
 import net from 'node:net';
 import type { Address } from '#gateway/base/address.ts';
+import type { ByteSocket } from './byte-socket.ts';
+import { listenNatively, listensNatively } from './native-listen.ts';
 import { pathToListenOn, setSocketMode } from './unix-socket.ts';
 
 /** How to open one listening socket. */
@@ -22,13 +24,30 @@ export interface ListenSocket {
 }
 
 /** Takes accepted sockets. */
-export type AcceptCallback = (socket: net.Socket) => void;
+export type AcceptCallback = (socket: ByteSocket) => void;
 
 /**
  * Opens a listening socket. Rejects with the system's code as `code` (EADDRINUSE, EACCES, ...).
  * Accepted sockets are half-open ones without delay (TCP_NODELAY).
  */
-export function openListenSocket(options: ListenOptions, accept: AcceptCallback): Promise<ListenSocket> {
+export async function openListenSocket(options: ListenOptions, accept: AcceptCallback): Promise<ListenSocket> {
+  return listensNatively ? openNatively(options, accept) : await openWithNode(options, accept);
+}
+
+function openNatively(options: ListenOptions, accept: AcceptCallback): ListenSocket {
+  const { address, inheritedFd } = options;
+  const listener = listenNatively(nativeAddress(options), accept);
+  if (address.kind === 'pipe' && inheritedFd < 0) setSocketMode(address, options.pipeMode);
+  return { address: withPort(address, listener.port), close: () => listener.stop() };
+}
+
+function nativeAddress({ address, inheritedFd, ipv6Only }: ListenOptions): object {
+  if (inheritedFd >= 0) return { fd: inheritedFd };
+  if (address.kind === 'pipe') return { unix: pathToListenOn(address) };
+  return { hostname: address.host, port: address.port, ipv6Only, exclusive: true };
+}
+
+function openWithNode(options: ListenOptions, accept: AcceptCallback): Promise<ListenSocket> {
   const { address } = options;
   const server = net.createServer({ allowHalfOpen: true, noDelay: true }, accept);
   return new Promise((resolve, reject) => {

@@ -1,6 +1,8 @@
 import { Buffer } from 'node:buffer';
 import net from 'node:net';
 import { type Address, ipAddress, pipeAddress } from '#gateway/base/address.ts';
+import type { ByteSocket } from './byte-socket.ts';
+import { NativeSocket } from './native-socket.ts';
 import { runtimeName } from './runtime-name.ts';
 
 /**
@@ -76,10 +78,14 @@ function joined(chunks: readonly Uint8Array[], from: number, to: number, octets:
 }
 
 /** Closes at once, with a RST where the runtime can send one. */
-export function abortSocket(socket: net.Socket): void {
+export function abortSocket(socket: ByteSocket): void {
   if (socket.destroyed) return;
+  if (socket instanceof NativeSocket) {
+    socket.abort();
+    return;
+  }
   try {
-    socket.resetAndDestroy();
+    (socket as net.Socket).resetAndDestroy();
   } catch {
     // Not a TCP handle (TLS, unix socket), or one that is not there any more.
     socket.destroy();
@@ -96,11 +102,11 @@ export function socketAddress(host: string | undefined, port: number | undefined
 }
 
 /** The peer's address; for a unix socket, which has none, a pipe with an empty path. */
-export function remoteAddressOf(socket: net.Socket): Address {
+export function remoteAddressOf(socket: ByteSocket): Address {
   return socketAddress(socket.remoteAddress, socket.remotePort) ?? pipeAddress('');
 }
 
 /** Our own address on this connection, or `fallback` where the socket has none to tell (unix sockets). */
-export function localAddressOf(socket: net.Socket, fallback: Address): Address {
+export function localAddressOf(socket: ByteSocket, fallback: Address): Address {
   return socketAddress(socket.localAddress, socket.localPort) ?? fallback;
 }

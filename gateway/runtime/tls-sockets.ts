@@ -1,7 +1,10 @@
-import type { Buffer } from 'node:buffer';
-import { constants } from 'node:crypto';
+import { Buffer } from 'node:buffer';
+import { constants, randomBytes } from 'node:crypto';
 import { isIP, type Socket } from 'node:net';
 import tls, { type TLSSocket } from 'node:tls';
+import type { ByteSocket, SecureSocket } from './byte-socket.ts';
+import { tlsHandlers } from './native-listen.ts';
+import { NativeSocket, type NativeTlsOptions } from './native-socket.ts';
 import { runtimeName } from './runtime-name.ts';
 import { abortSocket, type ConnectTarget } from './sockets.ts';
 
@@ -41,15 +44,15 @@ export interface HandshakeServerOptions {
   /** OCSP response in DER, for clients that ask for one. Node only. */
   readonly ocspStaple?: Uint8Array | null;
   /** Told each line of NSS key log format, with the raw socket. Not on Deno. */
-  readonly keyLog?: ((line: Uint8Array, raw: Socket) => void) | null;
+  readonly keyLog?: ((line: Uint8Array, raw: ByteSocket) => void) | null;
 }
 
 /** Told the outcome of one handshake: exactly one of the two is called, once. */
 export interface HandshakeOwner {
   /** The handshake is done; the peer has not been judged. */
-  onHandshake(socket: TLSSocket): void;
+  onHandshake(socket: SecureSocket): void;
   /** `code` is the system's or the TLS library's. `socket` shows what was agreed until then; null: nothing. */
-  onHandshakeFailure(code: string, message: string, socket: TLSSocket | null): void;
+  onHandshakeFailure(code: string, message: string, socket: SecureSocket | null): void;
 }
 
 const owner = Symbol('handshake owner');
@@ -83,14 +86,23 @@ function onRawClose(this: OwnedSocket): void {
 
 function ignore(): void {}
 
+const processContext = randomBytes(16).toString('hex');
+
 // Where the library would let peers renegotiate (RFC 5746), it is told not to; elsewhere there is no such constant.
 const neverRenegotiate = constants.SSL_OP_NO_RENEGOTIATION ?? 0;
+
+// Only Bun's library takes `[A|B]`, and Bun itself wants a suite that it can see beside the brackets: one of theirs, again.
+function listOfSuites(ciphers: string): string {
+  if (!ciphers.includes('[')) return ciphers;
+  const plain = ciphers.replaceAll(/[[\]]/g, '').replaceAll('|', ':');
+  return runtimeName === 'bun' ? `${ciphers}:${plain.slice(plain.lastIndexOf(':') + 1)}` : plain;
+}
 
 function contextOptions(settings: TlsSettings): tls.SecureContextOptions {
   const { minVersion, maxVersion, ciphers } = settings;
   const options: tls.SecureContextOptions = { minVersion, maxVersion, secureOptions: neverRenegotiate };
   if (ciphers !== '') {
-    options.ciphers = runtimeName === 'node' ? ciphers.replaceAll(/[[\]]/g, '').replaceAll('|', ':') : ciphers;
+    options.ciphers = listOfSuites(ciphers);
     // Node's nearest to equals: ChaCha20 goes first for clients that put it first.
     if (ciphers.includes('|')) options.secureOptions = neverRenegotiate | constants.SSL_OP_PRIORITIZE_CHACHA;
   }
@@ -105,6 +117,9 @@ function contextOptions(settings: TlsSettings): tls.SecureContextOptions {
  */
 export class HandshakeServer {
   readonly #server: tls.Server;
+  readonly #options: HandshakeServerOptions;
+  readonly #tlsOptions: tls.TlsOptions;
+  #native: NativeTlsOptions | null = null;
 
   /** Throws the TLS library's error when the identity or a setting cannot be used. */
   constructor(options: HandshakeServerOptions) {
@@ -121,6 +136,14 @@ export class HandshakeServer {
     if (options.alpn !== null) tlsOptions.ALPNProtocols = [options.alpn];
     if (!options.sessionTickets) tlsOptions.secureOptions = tlsOptions.secureOptions! | constants.SSL_OP_NO_TICKET;
     if (options.ticketKeys != null) tlsOptions.ticketKeys = options.ticketKeys as Buffer;
+    if (runtimeName === 'node' && options.requestClientCertificate) {
+      // Node shows a peer that it trusts itself without its intermediates: it is to trust nobody.
+      tlsOptions.ca = [];
+      // Its sessions hold the peer's leaf only; what goes with it is remembered in this process, so no other's are resumed.
+      tlsOptions.sessionIdContext = processContext;
+    }
+    this.#options = options;
+    this.#tlsOptions = tlsOptions;
     this.#server = tls.createServer(tlsOptions);
     const { ocspStaple, keyLog } = options;
     if (ocspStaple != null) {
@@ -134,11 +157,30 @@ export class HandshakeServer {
   }
 
   /** Starts the handshake on `raw`, whose peeked octets were put back with `unshift`. */
-  start(raw: Socket, told: HandshakeOwner): void {
-    (raw as OwnedSocket)[owner] = told;
-    raw.on('error', ignore);
-    raw.on('close', onRawClose);
-    this.#server.emit('connection', raw);
+  start(raw: ByteSocket, told: HandshakeOwner): void {
+    if (raw instanceof NativeSocket) {
+      this.#native ??= this.#nativeOptions();
+      raw.startTls(this.#native, told);
+      return;
+    }
+    const owned = raw as OwnedSocket;
+    owned[owner] = told;
+    owned.on('error', ignore);
+    owned.on('close', onRawClose);
+    this.#server.emit('connection', owned);
+  }
+
+  #nativeOptions(): NativeTlsOptions {
+    const { alpn, requestClientCertificate, keyLog } = this.#options;
+    return {
+      tls: {
+        secureContext: tls.createSecureContext(this.#tlsOptions).context,
+        ALPNProtocols: alpn === null ? undefined : Buffer.from(`${String.fromCharCode(alpn.length)}${alpn}`, 'latin1'),
+        requestCert: requestClientCertificate,
+        rejectUnauthorized: false,
+      },
+      socket: tlsHandlers(keyLog ?? null),
+    };
   }
 }
 
@@ -146,9 +188,14 @@ export class HandshakeServer {
  * Ends a connection whose peer was judged after the handshake and found wanting. No runtime can send the alert that should
  * tell it so; a RST at least does not look like an orderly end.
  */
-export function refuseSocket(socket: TLSSocket): void {
-  socket.on('error', ignore);
-  const raw = rawSocketOf(socket);
+export function refuseSocket(socket: SecureSocket): void {
+  if (socket instanceof NativeSocket) {
+    socket.abort();
+    return;
+  }
+  const secure = socket as TLSSocket;
+  secure.on('error', ignore);
+  const raw = rawSocketOf(secure);
   // Never both: Node 24 ends with a segmentation fault when the TLS socket is destroyed over a raw one that was reset.
   if (raw === null) socket.destroy();
   else abortSocket(raw);
@@ -235,16 +282,25 @@ function sendableName(name: string): string {
 /** Certificates of one peer that are looked at. */
 const maxPeerChain = 16;
 
+/** The part of what runtimes show of a certificate that counts here. */
+interface SentCertificate {
+  readonly raw?: Uint8Array;
+  readonly issuerCertificate?: SentCertificate | null;
+}
+
 /** The certificates that the peer sent, leaf first, in DER. */
-export function peerChain(socket: TLSSocket): Uint8Array[] {
+export function peerChain(socket: SecureSocket): Uint8Array[] {
   const chain: Uint8Array[] = [];
   if (runtimeName === 'node') {
     // As sent: getPeerCertificate follows the issuers' names, and leaves out what its own order does not need.
-    let sent = socket.getPeerX509Certificate();
+    let sent = (socket as TLSSocket).getPeerX509Certificate();
     for (; sent !== undefined && chain.length < maxPeerChain; sent = sent.issuerCertificate) chain.push(sent.raw);
     return chain;
   }
-  let certificate = socket.getPeerCertificate(true);
+  const native = socket instanceof NativeSocket;
+  let certificate: SentCertificate | undefined = native
+    ? socket.peerCertificate()
+    : (socket as TLSSocket).getPeerCertificate(true);
   while (certificate?.raw !== undefined) {
     chain.push(certificate.raw);
     const issuer = certificate.issuerCertificate;

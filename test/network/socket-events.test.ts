@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { test } from 'node:test';
-import { attachConnection, type SocketOwner, startReading } from '#gateway/network/socket-events.ts';
+import { attachConnection, startReading } from '#gateway/network/socket-events.ts';
+import type { SocketOwner } from '#gateway/runtime/byte-socket.ts';
 
 class FakeSocket extends EventEmitter {
   destroyed = false;
