@@ -87,7 +87,7 @@ export async function certifyIntermediate(
   record(new IssuanceLog(store.directory), 'intermediate', intermediate, nowMs);
   store.save(intermediateEntry, intermediate);
   // It says of the intermediate alone whether it is good, so it is good for as long.
-  await publishRootList(store.directory, root, [], nowMs, intermediate.notAfterMs);
+  publishRootList(store.directory, root, [], nowMs, intermediate.notAfterMs);
   return intermediate;
 }
 

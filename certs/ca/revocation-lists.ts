@@ -5,6 +5,7 @@ import type { Clock } from '#gateway/runtime/clock.ts';
 import { readSmallFile } from '../store/private-file.ts';
 import { replaceFile } from '../store/replace-file.ts';
 import type { CertificateAuthority } from './certificate-authority.ts';
+import { encodeRevocationList } from './encode-revocation-list.ts';
 import type { IssuedCertificate } from './issued-certificate.ts';
 import type { RevokedEntry } from './revocation-reason.ts';
 
@@ -73,7 +74,6 @@ export class RevocationPublisher {
 
   /** Signs and publishes a new list. Its number is larger than that of every list before, also after a lost file. */
   async publish(): Promise<PublishedList> {
-    const { createRevocationList } = await import('./x509-toolkit.ts');
     const { store, log, issuer, settings } = this.#authority;
     log.refresh();
     const nowMs = this.#clock.wallMs();
@@ -81,22 +81,21 @@ export class RevocationPublisher {
     const entries = log.revoked(nowMs);
     const thisUpdateMs = nowMs - backdateMs;
     const nextUpdateMs = nowMs + settings.crlLifetimeMs;
-    const list = await createRevocationList(issuer, entries, number, thisUpdateMs, nextUpdateMs);
+    const list = encodeRevocationList(issuer, entries, number, thisUpdateMs, nextUpdateMs);
     writeList(store.directory, 'intermediate', list);
     return { number, entries: entries.length, thisUpdateMs, nextUpdateMs };
   }
 }
 
 /** Signs and publishes the root's list: which intermediates are revoked. It needs the root's key. */
-export async function publishRootList(
+export function publishRootList(
   directory: string,
   root: IssuedCertificate,
   entries: readonly RevokedEntry[],
   nowMs: number,
   nextUpdateMs: number,
-): Promise<void> {
-  const { createRevocationList } = await import('./x509-toolkit.ts');
-  const list = await createRevocationList(root, entries, Math.floor(nowMs / 1000), nowMs - backdateMs, nextUpdateMs);
+): void {
+  const list = encodeRevocationList(root, entries, Math.floor(nowMs / 1000), nowMs - backdateMs, nextUpdateMs);
   writeList(directory, 'root', list);
 }
 

@@ -21,12 +21,11 @@ import {
   X509Certificate,
   X509CertificateGenerator,
   X509Crl,
-  X509CrlGenerator,
 } from '@peculiar/x509';
 import { type CertificateNames, nameTexts, noNames } from './certificate-names.ts';
 import { type CertificateRequest, requestedNames } from './certificate-request.ts';
 import { templates } from './certificate-template.ts';
-import { derInteger, derTags, readDer, readDerInteger } from './der.ts';
+import { derTags, readDer, readDerInteger } from './der.ts';
 import { CertificateError, type IssuedCertificate, readIssuedCertificate } from './issued-certificate.ts';
 import { generatePrivateKey, type KeyAlgorithm } from './key-algorithm.ts';
 import {
@@ -35,7 +34,6 @@ import {
   type NameConstraints,
   nameConstraintsOid,
 } from './name-constraints.ts';
-import type { RevokedEntry } from './revocation-reason.ts';
 import type { SecretText } from './secret-text.ts';
 
 /** Certificates begin a little in the past, for peers whose clock is behind. */
@@ -274,35 +272,6 @@ export async function createSigningRequest(key: SecretText, names: CertificateNa
     webcrypto as never,
   );
   return pem(request.toString('pem'));
-}
-
-/** Signs a revocation list, DER. RFC 5280 section 5. */
-export async function createRevocationList(
-  issuer: IssuedCertificate,
-  entries: readonly RevokedEntry[],
-  number: number,
-  thisUpdateMs: number,
-  nextUpdateMs: number,
-): Promise<Buffer> {
-  const certificate = new X509Certificate(firstCertificate(issuer.chainPem));
-  const signer = await importSigner(issuer.privateKey);
-  const list = await X509CrlGenerator.create({
-    issuer: certificate.subjectName,
-    thisUpdate: wholeSecond(thisUpdateMs),
-    nextUpdate: wholeSecond(nextUpdateMs),
-    signingAlgorithm: signer.algorithm,
-    signingKey: signer.key as never,
-    entries: entries.map(({ serial, timeMs, reasonCode }) => ({
-      serialNumber: serial,
-      revocationDate: wholeSecond(timeMs),
-      reason: reasonCode,
-    })),
-    extensions: [
-      await AuthorityKeyIdentifierExtension.create(certificate.publicKey),
-      new Extension(crlNumberOid, false, derInteger(number)),
-    ],
-  });
-  return Buffer.from(list.rawData);
 }
 
 /** What a revocation list says of itself. */

@@ -68,7 +68,8 @@ async function chainOf(target: string, given: GivenFlags, context: CommandContex
     if (stored !== null) return readCertificates(Buffer.from(stored));
   }
   const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:/\s]+)):([0-9]{1,5})$/.exec(target);
-  if (match !== null) return await fromServer(match[1] ?? match[2]!, Number(match[3]), given.text('server-name'));
+  if (match !== null)
+    return await fromServer(match[1] ?? match[2]!, Number(match[3]), given.text('server-name'), context);
   throw new CertificateError(
     directory === null
       ? 'there is no such file, and it is not host:port'
@@ -76,7 +77,12 @@ async function chainOf(target: string, given: GivenFlags, context: CommandContex
   );
 }
 
-async function fromServer(host: string, port: number, serverName: string | null): Promise<X509Certificate[]> {
+async function fromServer(
+  host: string,
+  port: number,
+  serverName: string | null,
+  context: CommandContext,
+): Promise<X509Certificate[]> {
   if (port === 0 || port > 65_535) throw new CertificateError(`${port} is not a port`);
   return await new Promise((resolve, reject) => {
     const isName = !/^[0-9.]+$|:/.test(host);
@@ -86,7 +92,9 @@ async function fromServer(host: string, port: number, serverName: string | null)
       socket.destroy();
       reject(new CertificateError(message));
     };
-    socket.setTimeout(handshakeMs, () => fail('no TLS handshake within ten seconds'));
+    const timer = context.timers.create({ onTimer: () => fail('no TLS handshake within ten seconds') });
+    timer.enable(handshakeMs);
+    socket.on('close', () => timer.disable());
     socket.on('error', (error) => fail(error.message));
     socket.on('secureConnect', () => {
       const chain = peerChain(socket).map((raw) => new X509Certificate(raw));
