@@ -1,8 +1,11 @@
 import { Buffer } from 'node:buffer';
-import { readFileSync } from 'node:fs';
 import type { Diagnostics } from '#gateway/config/diagnostics.ts';
+import { readBoundedFile } from '#gateway/runtime/files.ts';
 import { environmentVariable } from '#gateway/runtime/process.ts';
 import type { DataSource } from '#proto-types/envoy/config/core/v3/base_pb.ts';
+
+/** Of a file: certificates, keys, keys of tokens and texts take far less. */
+const maxFileOctets = 64 * 1024 * 1024;
 
 /** Reads an envoy.config.core.v3.DataSource. Null, with the reason in `diagnostics`, when it cannot be had. */
 export function readDataSource(source: DataSource, diagnostics: Diagnostics): Uint8Array | null {
@@ -10,7 +13,7 @@ export function readDataSource(source: DataSource, diagnostics: Diagnostics): Ui
   switch (specifier.case) {
     case 'filename':
       try {
-        return readFileSync(specifier.value);
+        return readBoundedFile(specifier.value, maxFileOctets);
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
         diagnostics.error('filename', `cannot read '${specifier.value}': ${reason}`);

@@ -22,7 +22,7 @@ export interface CertificateOptions {
   readonly sans?: readonly string[];
   readonly issuer?: TestCertificate;
   readonly ca?: boolean;
-  readonly key?: 'ecdsa' | 'rsa';
+  readonly key?: 'ecdsa' | 'rsa' | 'short rsa';
   readonly notBefore?: Date;
   readonly notAfter?: Date;
   /** Extended key usages; default none. */
@@ -48,15 +48,17 @@ export function keyUsageExtension(usage: 'digitalSignature' | 'keyEncipherment')
   return new x509.KeyUsagesExtension(x509.KeyUsageFlags[usage], true);
 }
 
+const shortRsa = { ...algorithms.rsa, modulusLength: 1024 };
 let serial = 0;
 
-async function makeKeys(algorithm: (typeof algorithms)['ecdsa' | 'rsa']): Promise<KeyPair> {
+async function makeKeys(algorithm: (typeof algorithms)['ecdsa' | 'rsa'] | typeof shortRsa): Promise<KeyPair> {
   return await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
 }
 
 /** Makes a certificate: self-signed, or signed by `issuer`. */
 export async function createCertificate(options: CertificateOptions): Promise<TestCertificate> {
-  const algorithm = algorithms[options.key ?? 'ecdsa'];
+  const { key = 'ecdsa' } = options;
+  const algorithm = key === 'short rsa' ? shortRsa : algorithms[key];
   const keys = await makeKeys(algorithm);
   const signer = options.issuer?.keys ?? keys;
   const issuerAlgorithm = signer.privateKey.algorithm.name as string;
