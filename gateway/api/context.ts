@@ -8,7 +8,7 @@ import type { Scope } from '#gateway/stats/stats.ts';
 import type { AccessLogger, FormatterContext, LogFiles } from './access-log.ts';
 import type { GrpcAsyncClient, HttpAsyncClient } from './async-client.ts';
 import type { ExtensionRegistry } from './extension.ts';
-import type { SecretSource, TlsCertificateSecret, ValidationSecret } from './secrets.ts';
+import type { GenericSecretValue, SecretSource, TlsCertificateSecret, ValidationSecret } from './secrets.ts';
 import type { ClusterManager } from './upstream.ts';
 
 /** Runtime flags and fractions: layered_runtime of the bootstrap. */
@@ -38,6 +38,10 @@ export interface SecretManager {
   /** `config` is an SdsSecretConfig message. */
   tlsCertificate(config: Message, diagnostics: Diagnostics): SecretSource<TlsCertificateSecret>;
   validationContext(config: Message, diagnostics: Diagnostics): SecretSource<ValidationSecret>;
+  /** Tokens, keys of HMAC, passwords. */
+  genericSecret(config: Message, diagnostics: Diagnostics): SecretSource<GenericSecretValue>;
+  /** Keys that seal session tickets, as the TLS library takes them. */
+  sessionTicketKeys(config: Message, diagnostics: Diagnostics): SecretSource<{ readonly octets: Uint8Array }>;
 }
 
 /** What every part of the running server may use. Made once, in `server/`; there is no other global state. */

@@ -23,6 +23,16 @@ export interface ValidationSecret {
   readonly context: Message;
 }
 
+/** A token, a key of HMAC, a password: what an extension uses as it is. Never logged nor dumped. */
+export interface GenericSecretValue {
+  /** The secret itself; empty where there are only named ones. */
+  readonly value: Uint8Array;
+  /** Further ones by their names. */
+  readonly named: ReadonlyMap<string, Uint8Array>;
+  /** Differs once any of them does; says nothing about them. */
+  readonly digest: string;
+}
+
 /** Told when a secret has a (new) value. */
 export interface SecretListener {
   onSecret(): void;

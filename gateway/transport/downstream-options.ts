@@ -6,6 +6,7 @@ import type { CommonTls } from './common-tls.ts';
 import type { DownstreamTlsOptions } from './downstream-tls.ts';
 import { compileIdentity } from './identity.ts';
 import { missingStaple, staplePolicies } from './ocsp-staple.ts';
+import { StaticSecret } from './secrets/static-secret.ts';
 import { readSessionTicketKeys } from './session-ticket-keys.ts';
 import { need } from './tls-parameters.ts';
 
@@ -15,15 +16,21 @@ const defaultSessionTimeoutSeconds = 7200;
 /** Reads what only servers have of a DownstreamTlsContext; what this runtime would ignore is refused by name. */
 export function readDownstreamOptions(
   context: DownstreamTlsContext,
-  server: Pick<ServerContext, 'readDataSource'>,
+  server: Pick<ServerContext, 'readDataSource' | 'secrets'>,
   diagnostics: Diagnostics,
 ): DownstreamTlsOptions {
   const keys = context.sessionTicketKeysType;
   const stateless = !(keys.case === 'disableStatelessSessionResumption' && keys.value);
   if (!stateless) need('sessionTicketsOff', 'disable_stateless_session_resumption', diagnostics);
-  let ticketKeys: Uint8Array | null = null;
+  let ticketKeys: DownstreamTlsOptions['ticketKeys'] = null;
   if (keys.case === 'sessionTicketKeys' && need('sessionTicketKeys', 'session_ticket_keys', diagnostics)) {
-    ticketKeys = readSessionTicketKeys(keys.value, server, diagnostics.at('session_ticket_keys'));
+    const octets = readSessionTicketKeys(keys.value, server, diagnostics.at('session_ticket_keys'));
+    ticketKeys = new StaticSecret('session_ticket_keys', octets === null ? null : { octets });
+  } else if (keys.case === 'sessionTicketKeysSdsSecretConfig') {
+    const field = 'session_ticket_keys_sds_secret_config';
+    if (need('sessionTicketKeys', field, diagnostics)) {
+      ticketKeys = server.secrets.sessionTicketKeys(keys.value, diagnostics.at(field));
+    }
   }
   if (context.sessionTimeout !== undefined) need('sessionTimeout', 'session_timeout', diagnostics);
   if (context.preferClientCiphers) need('clientCipherOrder', 'prefer_client_ciphers', diagnostics);

@@ -1,4 +1,5 @@
 import type { TlsInfo } from '#gateway/api/connection.ts';
+import type { SecretSource } from '#gateway/api/secrets.ts';
 import { certificateFacts } from '#gateway/formatter/peer-certificate.ts';
 import { type ClientHello, TlsVersion } from '#gateway/protocol/client-hello/client-hello.ts';
 import type { ByteSocket, SecureSocket } from '#gateway/runtime/byte-socket.ts';
@@ -31,7 +32,7 @@ export interface DownstreamTlsOptions {
   readonly sessionTickets: boolean;
   readonly sessionTimeoutSeconds: number;
   /** Seal session tickets, or null: each handshake server has keys of its own. */
-  readonly ticketKeys: Uint8Array | null;
+  readonly ticketKeys: SecretSource<{ readonly octets: Uint8Array }> | null;
   readonly staplePolicy: StaplePolicy;
   readonly preferClientCiphers: boolean;
 }
@@ -63,8 +64,11 @@ class ActiveContext {
   /** Whether a certificate may be withheld from a client for want of a fresh OCSP staple. */
   readonly demandsStaples: boolean;
 
-  constructor(material: TlsMaterial, policy: StaplePolicy) {
+  readonly ticketKeys: Uint8Array | null;
+
+  constructor(material: TlsMaterial, policy: StaplePolicy, ticketKeys: Uint8Array | null) {
     this.material = material;
+    this.ticketKeys = ticketKeys;
     this.index = indexIdentities(material.identities);
     this.demandsStaples = material.identities.some(
       ({ staple, mustStaple }) => mustStaple || policy === 'must' || (policy === 'strict' && staple !== null),
@@ -93,10 +97,17 @@ export class DownstreamTls {
     this.stats = new SslStats(scope);
     this.#factoryStats = new SocketFactoryStats(scope, 'server');
     this.#load();
-    this.#unwatch = watchMaterial(common, () => {
+    const onSecret = (): void => {
       this.#factoryStats.contextUpdateBySds.inc();
       this.#load();
-    });
+    };
+    const keys = { onSecret };
+    options.ticketKeys?.subscribe(keys);
+    const unwatch = watchMaterial(common, onSecret);
+    this.#unwatch = () => {
+      options.ticketKeys?.unsubscribe(keys);
+      unwatch();
+    };
   }
 
   /** False while a secret has not come: connections are closed and counted. */
@@ -236,9 +247,10 @@ export class DownstreamTls {
   #load(): void {
     const material = compileMaterial(this.#common, 'client');
     if (material === null || material.identities.length === 0) return; // what was in force stays
-    const { staplePolicy } = this.#options;
+    const { staplePolicy, ticketKeys } = this.#options;
+    if (ticketKeys !== null && ticketKeys.current === null) return;
     if (material.identities.some((identity) => missingStaple(identity, staplePolicy) !== '')) return;
-    this.#active = new ActiveContext(material, staplePolicy);
+    this.#active = new ActiveContext(material, staplePolicy, ticketKeys?.current?.octets ?? null);
     material.identities.forEach((identity, i) => {
       this.stats.expiration(this.#common.certificates[i]!.name, identity);
     });
@@ -260,7 +272,7 @@ export class DownstreamTls {
           sessionTickets: options.sessionTickets,
           sessionTimeoutSeconds: options.sessionTimeoutSeconds,
           preferClientCiphers: options.preferClientCiphers,
-          ticketKeys: options.ticketKeys,
+          ticketKeys: active.ticketKeys,
           ocspStaple: stapled ? identity.staple!.der : null,
           keyLog: keyLog === null ? null : (line, raw) => keyLog.log(line, raw),
         });

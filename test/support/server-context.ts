@@ -74,7 +74,7 @@ export function createTestServerContext(overrides: Partial<ServerContext> = {}):
     },
     httpClient: { send: () => null },
     grpcClient: () => unused('gRPC client'),
-    secrets: { tlsCertificate: secret, validationContext: secret },
+    secrets: { tlsCertificate: secret, validationContext: secret, genericSecret: secret, sessionTicketKeys: secret },
     runtime: {
       number: (_key, fallback) => fallback,
       boolean: (_key, fallback) => fallback,

@@ -10,6 +10,7 @@ export const tls: SupportArea = supportArea({
       'require_sni',
       'full_scan_certs_on_sni_mismatch',
       'session_ticket_keys',
+      'session_ticket_keys_sds_secret_config',
       'disable_stateless_session_resumption',
       'session_timeout',
       'ocsp_staple_policy',
@@ -89,6 +90,7 @@ export const tls: SupportArea = supportArea({
   },
   'envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig': { implemented: ['name', 'sds_config'] },
   'envoy.extensions.transport_sockets.tls.v3.Secret': {
-    implemented: ['name', 'tls_certificate', 'validation_context'],
+    implemented: ['name', 'tls_certificate', 'validation_context', 'generic_secret', 'session_ticket_keys'],
   },
+  'envoy.extensions.transport_sockets.tls.v3.GenericSecret': { implemented: ['secret', 'secrets'] },
 });

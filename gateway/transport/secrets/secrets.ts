@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import type { Message } from '@bufbuild/protobuf';
 import type { SecretManager, ServerContext } from '#gateway/api/context.ts';
-import type { SecretSource, TlsCertificateSecret, ValidationSecret } from '#gateway/api/secrets.ts';
+import type { GenericSecretValue, SecretSource, TlsCertificateSecret, ValidationSecret } from '#gateway/api/secrets.ts';
 import type { Diagnostics } from '#gateway/config/diagnostics.ts';
 import { durationMs } from '#gateway/proto/duration-ms.ts';
 import { createMessage, encodeMessage } from '#gateway/proto/registry.ts';
@@ -14,6 +14,7 @@ import { GoogleGrpcClients } from '../google-grpc/google-grpc-clients.ts';
 import { noUses, type SecretUses } from '../rehearsal/secret-uses.ts';
 import { FileSubscription } from './file-subscription.ts';
 import { FolderWatches } from './folder-watches.ts';
+import { genericReader, ticketKeysReader } from './generic-reader.ts';
 import { GrpcSubscription } from './grpc-subscription.ts';
 import { SdsSecret } from './sds-secret.ts';
 import { certificateReader, type SecretReader, validationReader } from './secret-reader.ts';
@@ -63,6 +64,14 @@ export class Secrets implements SecretManager {
 
   validationContext(config: Message, diagnostics: Diagnostics): SecretSource<ValidationSecret> {
     return this.#source('validation', config as SdsSecretConfig, validationReader, diagnostics);
+  }
+
+  genericSecret(config: Message, diagnostics: Diagnostics): SecretSource<GenericSecretValue> {
+    return this.#source('generic', config as SdsSecretConfig, genericReader, diagnostics);
+  }
+
+  sessionTicketKeys(config: Message, diagnostics: Diagnostics): SecretSource<{ readonly octets: Uint8Array }> {
+    return this.#source('ticket keys', config as SdsSecretConfig, ticketKeysReader, diagnostics);
   }
 
   /** Secrets that come from outside, in the order they were first asked for: for /config_dump. */
