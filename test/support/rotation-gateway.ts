@@ -21,8 +21,8 @@ export function grpcSource(apiType = 'GRPC'): string {
   return `{ resource_api_version: V3, initial_fetch_timeout: 5s, api_config_source: { api_type: ${apiType}, transport_api_version: V3, grpc_services: ${service} } }`;
 }
 
-/** A bootstrap whose listener `main` answers every request itself, over TLS with the secrets `edge` and `clients`. */
-export function rotationBootstrap(secrets: RotationSecrets, clusters: readonly string[] = []): string {
+/** A bootstrap whose listener `main` answers every request itself, over TLS with the secrets `edge` and `clients`. `chainMatch` is in flow style. */
+export function rotationBootstrap(secrets: RotationSecrets, clusters: readonly string[] = [], chainMatch = ''): string {
   const context = [
     'alpn_protocols: [ h2, http/1.1 ]',
     `tls_certificate_sds_secret_configs: [ { name: edge, sds_config: ${secrets.certificate} } ]`,
@@ -41,7 +41,8 @@ export function rotationBootstrap(secrets: RotationSecrets, clusters: readonly s
   ].join(', ');
   const filters = `[ { name: hcm, typed_config: { ${manager} } } ]`;
   const address = 'address: { socket_address: { address: 127.0.0.1, port_value: 0 } }';
-  const listener = `{ name: main, ${address}, filter_chains: [ { filters: ${filters}, transport_socket: ${socket} } ] }`;
+  const match = chainMatch === '' ? '' : `filter_chain_match: { ${chainMatch} }, `;
+  const listener = `{ name: main, ${address}, filter_chains: [ { ${match}filters: ${filters}, transport_socket: ${socket} } ] }`;
   return `node: { id: rotation, cluster: rotation }\n${staticResources([listener], clusters)}`;
 }
 

@@ -37,6 +37,8 @@ export interface RehearsalRule {
   readonly first: Severity;
   /** For one that replaces another, whose certificate did not have the same fault. */
   readonly rotation: Severity;
+  /** Files that are being replaced look like this for a moment: in files it is waited out before it is told. */
+  readonly passing: boolean;
   /** One line for the documentation. */
   readonly text: string;
 }
@@ -46,18 +48,26 @@ export interface RehearsalRule {
  * never refused at start; what is certain to break clients that are served well now is refused in a rotation.
  */
 export const rehearsalRules: Readonly<Record<RuleCode, RehearsalRule>> = {
-  'pem-empty': rule('refuse', 'refuse', 'holds no certificate at all'),
+  'pem-empty': passing('refuse', 'refuse', 'holds no certificate at all'),
   'pem-der': rule('refuse', 'refuse', 'is DER where PEM is read'),
-  'pem-truncated': rule('refuse', 'refuse', 'a block has a beginning and no end: half a file'),
+  'pem-truncated': passing('refuse', 'refuse', 'a block has a beginning and no end: half a file'),
   'pem-large': rule('refuse', 'refuse', 'is larger than 1 MiB'),
-  'certificate-malformed': rule('refuse', 'refuse', 'a certificate cannot be parsed'),
-  'key-malformed': rule('refuse', 'refuse', 'the private key cannot be parsed (or is encrypted, without a password)'),
-  'key-mismatch': rule('refuse', 'refuse', 'the private key does not belong to the first certificate'),
+  'certificate-malformed': passing('refuse', 'refuse', 'a certificate cannot be parsed'),
+  'key-malformed': passing(
+    'refuse',
+    'refuse',
+    'the private key cannot be parsed (or is encrypted, without a password)',
+  ),
+  'key-mismatch': passing('refuse', 'refuse', 'the private key does not belong to the first certificate'),
   expired: rule('warn', 'refuse', 'the certificate has expired'),
   'not-yet-valid': rule('warn', 'refuse', 'the certificate is not valid yet'),
   'ends-sooner': rule('warn', 'warn', 'it expires before the one that it replaces'),
-  'chain-signature': rule('warn', 'refuse', 'an intermediate has the name of the issuer, but did not sign'),
-  'chain-shorter': rule('warn', 'refuse', 'an intermediate is missing that the replaced chain had for the same issuer'),
+  'chain-signature': passing('warn', 'refuse', 'an intermediate has the name of the issuer, but did not sign'),
+  'chain-shorter': passing(
+    'warn',
+    'refuse',
+    'an intermediate is missing that the replaced chain had for the same issuer',
+  ),
   'chain-expired': rule('warn', 'refuse', 'an intermediate has expired or is not valid yet'),
   'chain-not-ca': rule('warn', 'refuse', 'an intermediate is no certificate authority'),
   'chain-order': rule('warn', 'warn', 'intermediates are not in the order of issuers, or do not belong to the chain'),
@@ -92,7 +102,11 @@ export interface Finding {
 }
 
 function rule(first: Severity, rotation: Severity, text: string): RehearsalRule {
-  return { first, rotation, text };
+  return { first, rotation, passing: false, text };
+}
+
+function passing(first: Severity, rotation: Severity, text: string): RehearsalRule {
+  return { first, rotation, passing: true, text };
 }
 
 /** Gathers findings of one rehearsal. */
@@ -122,4 +136,9 @@ export function refusalOf(findings: readonly Finding[]): string {
     .filter(({ severity }) => severity === 'refuse')
     .map(({ detail }) => detail)
     .join('; ');
+}
+
+/** Whether a refusal is for something that may pass by itself, because files are being written. */
+export function mayPass(findings: readonly Finding[]): boolean {
+  return findings.some(({ code, severity }) => severity === 'refuse' && rehearsalRules[code].passing);
 }

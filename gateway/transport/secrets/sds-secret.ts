@@ -6,7 +6,7 @@ import { Diagnostics, describeProblem } from '#gateway/config/diagnostics.ts';
 import { encodeMessage } from '#gateway/proto/registry.ts';
 import type { Timer } from '#gateway/runtime/timers.ts';
 import type { Secret } from '#proto-types/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
-import { type Finding, refusalOf } from '../rehearsal/rules.ts';
+import { type Finding, mayPass, refusalOf } from '../rehearsal/rules.ts';
 import { ChangingSecret } from './changing-secret.ts';
 import { FileChanges, type FileChangesListener } from './file-changes.ts';
 import { Patience, type PatienceOwner } from './patience.ts';
@@ -42,6 +42,8 @@ interface Verdict<T> {
   readonly seen: string;
   /** Why it is refused, or ''. */
   readonly problem: string;
+  /** What is wrong may pass by itself: files are being written. */
+  readonly passing: boolean;
   readonly findings: readonly Finding[];
 }
 
@@ -253,11 +255,11 @@ export class SdsSecret<T> extends ChangingSecret<T> implements InitTarget, FileC
       const isNew = verdict.message === this.#candidate;
       this.#put(verdict);
       if (isNew) this.confirmed('');
-    } else if (this.current !== null) {
+    } else if (this.current !== null && verdict.passing) {
       this.#patience.wait(verdict.problem);
     } else if (verdict.problem !== this.problem) {
-      // There is nothing to serve meanwhile, so it is told at once; a server that starts goes on, as Envoy does.
-      this.rejected(verdict.problem);
+      // Where there is nothing to serve meanwhile it is told at once too, and a server that starts goes on, as Envoy does.
+      this.onPatienceOver(verdict.problem);
     }
   }
 
@@ -266,7 +268,7 @@ export class SdsSecret<T> extends ChangingSecret<T> implements InitTarget, FileC
     const value = this.#reader.read(message, this.#server, diagnostics);
     const problem = diagnostics.errors.map((found) => describeProblem(found.path, found.problem, null)).join('; ');
     const seen = value === null ? '' : fingerprint(message, value);
-    return { message, value, seen, problem, findings: [] };
+    return { message, value, seen, problem, passing: true, findings: [] };
   }
 
   #rehearse(message: Secret, told: (verdict: Verdict<T>) => void): void {
@@ -280,7 +282,7 @@ export class SdsSecret<T> extends ChangingSecret<T> implements InitTarget, FileC
     this.#reader.rehearse(value, this.current, stage, (findings) => {
       const problem = refusalOf(findings);
       if (problem !== '') this.rotationStats.rehearsalRefused.inc();
-      told({ ...read, problem, findings });
+      told({ ...read, problem, passing: mayPass(findings), findings });
     });
   }
 
