@@ -6,6 +6,7 @@ import { createSystemTimers } from '#gateway/runtime/timers.ts';
 import { CertificateError } from '../ca/issued-certificate.ts';
 import { type CommandOutput, exitCodes } from '../cli/command-output.ts';
 import { UsageError } from '../cli/usage-error.ts';
+import { expandConfig } from './acme-config.ts';
 import { asAcmeError } from './acme-error.ts';
 import { acmeHelp } from './acme-help.ts';
 import { issueCommand, registerCommand, renewCommand, statusCommand } from './acme-jobs.ts';
@@ -47,7 +48,7 @@ async function run(
   output: CommandOutput,
   environment: AcmeCommandEnvironment,
 ): Promise<number> {
-  const options = parseAcmeOptions(args);
+  const options = parseAcmeOptions(expandConfig(args));
   const problems = checkAcmeOptions(command, options);
   if (problems.length > 0) throw new UsageError(problems.join('; '));
   const surroundings = environment.surroundings ?? systemSurroundings(output);

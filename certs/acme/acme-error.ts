@@ -1,4 +1,5 @@
 import { printable } from '#gateway/base/printable.ts';
+import { CertificateError } from '../ca/issued-certificate.ts';
 
 /**
  * What went wrong, as far as the next step depends on it. `rate_limited`: the authority wants less; `challenge`: a name was
@@ -31,7 +32,7 @@ export interface AcmeProblemDocument {
 }
 
 /** A failed step with ACME. The message names what failed and the way out, and nothing secret. */
-export class AcmeError extends Error {
+export class AcmeError extends CertificateError {
   override readonly name: string = 'AcmeError';
   readonly kind: AcmeFailureKind;
   /** Last word of the problem's URN, for example `rateLimited`; '' without a problem document. */
@@ -44,7 +45,8 @@ export class AcmeError extends Error {
     message: string,
     more: { problem?: string; retryAfterMs?: number | null; cause?: unknown } = {},
   ) {
-    super(message, more.cause === undefined ? {} : { cause: more.cause });
+    super(message);
+    if (more.cause !== undefined) this.cause = more.cause;
     this.kind = kind;
     this.problem = more.problem ?? '';
     this.retryAfterMs = more.retryAfterMs ?? null;

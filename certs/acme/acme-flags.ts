@@ -12,6 +12,11 @@ export const acmeFlagGroups: readonly FlagGroup[] = [
   {
     title: 'every command',
     flags: [
+      {
+        name: 'config',
+        value: 'FILE',
+        help: 'YAML with the same flags: http_listen, email: […], certificates: [{ name, dns }]',
+      },
       { name: 'directory', value: 'URL', help: "the authority's directory; or letsencrypt, letsencrypt-staging" },
       { name: 'storage', value: 'WHERE', help: 'a directory (mode 0700), redis://HOST:PORT/DB, rediss://…, or @FILE' },
       { name: 'storage-prefix', value: 'TEXT', help: 'begins every key in Redis (sluice:acme:)' },

@@ -7,7 +7,14 @@ import type { AcmeCertificateSettings } from './acme-settings.ts';
 import type { AcmeSource } from './acme-source.ts';
 import type { AcmeStorage } from './acme-storage.ts';
 import { ChallengeServers } from './challenge-servers.ts';
-import { type AcmeSurroundings, openAccount, openSource, openStorage, readExternalAccount } from './open-acme.ts';
+import {
+  type AcmeSurroundings,
+  openAccount,
+  openSource,
+  openStorage,
+  readExternalAccount,
+  registerIfAgreed,
+} from './open-acme.ts';
 import { wait } from './wait.ts';
 import { writeCertificate } from './write-certificate.ts';
 
@@ -92,10 +99,7 @@ async function orderAll(
   certificates: readonly AcmeCertificateSettings[],
 ): Promise<number> {
   const account = openAccount(options, storage, surroundings);
-  if (options.termsAgreed && !(await account.isRegistered())) {
-    const { contacts, termsAgreed } = options;
-    await account.register({ contacts, termsAgreed, externalAccount: readExternalAccount(options) });
-  }
+  await registerIfAgreed(options, account);
   const source = openSource(options, certificates, storage, account, surroundings);
   const servers = await ChallengeServers.start({ ...options, ...surroundings, storage });
   const failures: AcmeError[] = [];

@@ -81,8 +81,8 @@ export function parseAcmeOptions(args: readonly string[]): AcmeOptions {
   };
 }
 
-/** What is missing or wrong for `command`, one sentence each. */
-export function checkAcmeOptions(command: AcmeCommandName, options: AcmeOptions): string[] {
+/** What is missing or wrong for `command`, one sentence each; `keep` is serving without delivering. */
+export function checkAcmeOptions(command: AcmeCommandName | 'keep', options: AcmeOptions): string[] {
   const problems: string[] = [];
   if (options.storage === '') problems.push('--storage is missing');
   if (options.directoryUrl === '' && command !== 'status') problems.push('--directory is missing');
@@ -92,24 +92,30 @@ export function checkAcmeOptions(command: AcmeCommandName, options: AcmeOptions)
     problems.push('--eab-kid and --eab-hmac-file belong together');
   const names = options.certificates.map(({ name }) => name);
   if (new Set(names).size !== names.length) problems.push('two certificates have the same --name');
-  if (command === 'issue' || command === 'serve') {
+  const keeps = command === 'serve' || command === 'keep';
+  if (command === 'issue' || keeps) {
     if (names.length === 0) problems.push('--name is missing');
     problems.push(...options.certificates.flatMap(checkAcmeCertificate));
     if (uses(options, 'dns-01') && options.dnsHook.length === 0)
       problems.push('--challenge dns-01 needs --dns-hook COMMAND');
   }
-  if (command === 'serve') problems.push(...checkServe(options));
+  if (keeps) problems.push(...checkAnswers(options));
+  if (command === 'serve') problems.push(...checkDelivery(options));
   return problems;
 }
 
 /** `serve` has to answer what it orders; `issue` and `renew` may leave that to a `serve` with the same storage. */
-function checkServe(options: AcmeOptions): string[] {
+function checkAnswers(options: AcmeOptions): string[] {
   const problems: string[] = [];
-  const { listen, writeTo } = options;
   if (uses(options, 'http-01') && options.httpListen === null)
     problems.push('--challenge http-01 needs --http-listen HOST:PORT, where the gateway sends the challenges');
   if (uses(options, 'tls-alpn-01') && options.tlsListen === null)
     problems.push('--challenge tls-alpn-01 needs --tls-listen HOST:PORT, where the gateway sends the challenges');
+  return problems;
+}
+
+function checkDelivery({ listen, writeTo }: AcmeOptions): string[] {
+  const problems: string[] = [];
   if (listen === null && writeTo === null)
     problems.push('serve delivers nothing without --listen ADDRESS (SDS) or --write-to DIR');
   if (listen !== null && !isLoopback(listen))

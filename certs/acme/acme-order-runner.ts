@@ -164,7 +164,8 @@ export class AcmeOrderRunner {
       if (issued.notAfterMs <= clock.wallMs()) throw new AcmeError('refused', 'the certificate has already expired');
       return issued;
     } catch (error) {
-      if (error instanceof CertificateError) throw new AcmeError('refused', error.message, { cause: error });
+      if (!(error instanceof AcmeError) && error instanceof CertificateError)
+        throw new AcmeError('refused', error.message, { cause: error });
       throw error;
     }
   }

@@ -4,24 +4,16 @@ import { SdsServer } from '../sds/sds-server.ts';
 import { SecretResources, tlsCertificateSecret } from '../sds/secret-resources.ts';
 import { asAcmeError } from './acme-error.ts';
 import type { AcmeJob } from './acme-jobs.ts';
-import { ChallengeServers } from './challenge-servers.ts';
-import { openAccount, openSource, openStorage, readExternalAccount } from './open-acme.ts';
+import { openAcme } from './open-acme.ts';
 import { writeCertificate } from './write-certificate.ts';
 
 /** `serve`: keeps certificates, answers challenges, and hands the certificates out by SDS until `stopped`. */
 export async function serveCommand(job: AcmeJob, stopped: Promise<void>): Promise<number> {
   const { options, output, surroundings } = job;
   const { log } = surroundings;
-  const storage = await openStorage(options, surroundings);
-  const closers: (() => Promise<void> | void)[] = [() => storage.close()];
+  const acme = await openAcme(options, surroundings);
+  const closers: (() => Promise<void> | void)[] = [() => acme.close()];
   try {
-    const account = openAccount(options, storage, surroundings);
-    const servers = await ChallengeServers.start({ ...options, ...surroundings, storage });
-    closers.push(() => servers.close());
-    if (options.termsAgreed && !(await account.isRegistered())) {
-      const { contacts, termsAgreed } = options;
-      await account.register({ contacts, termsAgreed, externalAccount: readExternalAccount(options) });
-    }
     const resources = new SecretResources();
     const onCertificate = (name: string, certificate: IssuedCertificate): void => {
       resources.set(tlsCertificateSecret(name, certificate));
@@ -38,11 +30,9 @@ export async function serveCommand(job: AcmeJob, stopped: Promise<void>): Promis
       sdsPort = await server.listen(options.listen);
       log.info(`SDS on ${options.listen}${sdsPort === 0 ? '' : `, port ${sdsPort}`}`);
     }
-    const source = openSource(options, options.certificates, storage, account, surroundings);
-    closers.push(() => source.close());
-    await source.start({ onCertificate });
+    await acme.source.start({ onCertificate });
     if (options.json) {
-      const ports = { sds_port: sdsPort, http_port: servers.httpPort, tls_port: servers.tlsPort };
+      const ports = { sds_port: sdsPort, http_port: acme.servers.httpPort, tls_port: acme.servers.tlsPort };
       output.write(`${JSON.stringify(ports)}\n`);
     }
     await stopped;

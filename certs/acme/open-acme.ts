@@ -14,6 +14,7 @@ import { AcmeSource } from './acme-source.ts';
 import type { AcmeStorage } from './acme-storage.ts';
 import { AcmeTransport } from './acme-transport.ts';
 import type { ChallengeResponder } from './challenge-responder.ts';
+import { ChallengeServers } from './challenge-servers.ts';
 import { DiskStorage } from './disk-storage.ts';
 import { DnsHook } from './dns-hook.ts';
 import { createPropagationCheck } from './dns-propagation.ts';
@@ -69,6 +70,45 @@ export function readExternalAccount(options: AcmeOptions): ExternalAccount | nul
   if (!/^[A-Za-z0-9_+/-]+=*$/.test(text))
     throw new AcmeError('settings', `--eab-hmac-file ${externalAccountKeyFile}: it holds no base64url text`);
   return { kid: externalAccountId, hmacKey: new SecretText(text) };
+}
+
+/** ACME as a part of a service: the source, with all that it needs, open and listening. */
+export interface OpenAcme {
+  readonly source: AcmeSource;
+  readonly servers: ChallengeServers;
+  /** Ends the source, the challenge servers and the storage. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens all that keeps the options' certificates: storage, challenge servers, account (which is registered when the terms are
+ * agreed to), source. The source is not started. Throws `AcmeError`; nothing stays open then.
+ */
+export async function openAcme(options: AcmeOptions, surroundings: AcmeSurroundings): Promise<OpenAcme> {
+  const storage = await openStorage(options, surroundings);
+  const closers: (() => Promise<void>)[] = [() => storage.close()];
+  const close = async (): Promise<void> => {
+    for (const one of closers.splice(0).reverse()) await one();
+  };
+  try {
+    const account = openAccount(options, storage, surroundings);
+    const servers = await ChallengeServers.start({ ...options, ...surroundings, storage });
+    closers.push(() => servers.close());
+    await registerIfAgreed(options, account);
+    const source = openSource(options, options.certificates, storage, account, surroundings);
+    closers.push(() => source.close());
+    return { source, servers, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Registers the account when it is not, and the operator agrees to the terms of service. */
+export async function registerIfAgreed(options: AcmeOptions, account: AcmeAccount): Promise<void> {
+  const { contacts, termsAgreed } = options;
+  if (!termsAgreed || (await account.isRegistered())) return;
+  await account.register({ contacts, termsAgreed, externalAccount: readExternalAccount(options) });
 }
 
 /** The source of the certificates in `certificates`. */

@@ -2,6 +2,7 @@ import type { CertificateRequest } from '../ca/certificate-request.ts';
 import { type TemplateName, templateNames } from '../ca/certificate-template.ts';
 import { type KeyAlgorithm, keyAlgorithms } from '../ca/key-algorithm.ts';
 import { isLoopback } from '../loopback.ts';
+import type { WatchedCertificate } from '../sources/watched-files.ts';
 import { type Flag, type GivenFlags, oneOf, parseLifetime } from './flags.ts';
 import { storeFlags } from './store-flags.ts';
 import { UsageError } from './usage-error.ts';
@@ -25,6 +26,10 @@ export interface ServeOptions {
   readonly authorityLifetimeMs: number;
   readonly offerRevocations: boolean;
   readonly certificates: readonly CertificateRequest[];
+  /** Certificates that others keep in files. */
+  readonly watched: readonly WatchedCertificate[];
+  /** Configuration of `sluice certs acme`, or null. */
+  readonly acmeConfig: string | null;
 }
 
 /** Where to listen. */
@@ -65,6 +70,12 @@ export const serveFlags: readonly Flag[] = [
   },
   { name: 'template', value: 'NAME', help: `${templateNames.join(', ')} (peer: server and client)` },
   { name: 'key', value: 'KIND', help: `${keyAlgorithms.join(', ')} (P-256)` },
+  {
+    name: 'watch',
+    value: 'NAME=CRT,KEY',
+    help: 'offers the certificate in two files, and what replaces it; may be repeated',
+  },
+  { name: 'acme', value: 'FILE', help: 'offers certificates by ACME: the flags of sluice certs acme, as YAML' },
   { name: 'json', value: '', help: 'print the ports as JSON, on one line, when all are open' },
 ];
 
@@ -98,6 +109,8 @@ export function readServeOptions(given: GivenFlags): ServeOptions {
     authorityLifetimeMs: given.lifetime('ca-lifetime', parseLifetime('3650d')),
     offerRevocations: given.has('offer-crl'),
     certificates: readCertificates(given),
+    watched: given.all('watch').map(readWatched),
+    acmeConfig: given.text('acme'),
   };
   if (options.listen === null && options.api === null && options.http === null) {
     throw new UsageError('nothing to serve: give --listen (SDS), --api (signing) or --http (revocation lists)');
@@ -122,6 +135,12 @@ function readCertificates(given: GivenFlags): CertificateRequest[] {
     else draft[flag as 'dns' | 'ip' | 'uri' | 'email'].push(value);
   }
   return drafts;
+}
+
+function readWatched(value: string): WatchedCertificate {
+  const match = /^([A-Za-z0-9_-][A-Za-z0-9._-]*)=([^,]+),([^,]+)$/.exec(value);
+  if (match === null) throw new UsageError(`--watch ${value} is not NAME=CERTIFICATE_FILE,KEY_FILE`);
+  return { name: match[1]!, certificatePath: match[2]!, keyPath: match[3]! };
 }
 
 function local(given: GivenFlags, flag: string): string | null {

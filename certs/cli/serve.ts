@@ -14,6 +14,7 @@ import { type CertificateService, createCertificateService } from '../certificat
 import { createControlApi } from '../control-api.ts';
 import { splitHostPort } from '../loopback.ts';
 import { AuthoritySource } from '../sources/authority-source.ts';
+import { openSources } from '../sources/open-sources.ts';
 import { TokenStore } from '../store/token-store.ts';
 import type { Command, CommandContext } from './command.ts';
 import { exitCodes } from './command-output.ts';
@@ -59,8 +60,11 @@ async function open(
 ): Promise<void> {
   const { clock, timers, random } = context;
   const log = logs.get('certs');
+  const sources = await openSources(options, { clock, timers, random, log });
+  closers.push(() => void sources.close());
   const service = await createCertificateService({
     ...options,
+    sources: sources.sources,
     directory: directoryOf(given, context),
     secret: secretOf(given, context),
     clock,

@@ -1,3 +1,5 @@
+// reflect-metadata must come first: the X.509 library needs it while it loads.
+import 'reflect-metadata';
 import { Buffer } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import http from 'node:http';

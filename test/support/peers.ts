@@ -123,3 +123,8 @@ function isExecutable(path: string): boolean {
     return false;
   }
 }
+
+/** The first of these peers that is missing, else the first: for a test that needs all of them. */
+export function firstMissing(first: PeerName, ...others: readonly PeerName[]): PeerName {
+  return [first, ...others].find((name) => findPeer(name) === null) ?? first;
+}

@@ -3,18 +3,16 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runAcme, startAcme, withFolder } from '#test/support/acme-run.ts';
 import { startPebble } from '#test/support/pebble.ts';
-import { findPeer, peerTest } from '#test/support/peers.ts';
+import { findPeer, firstMissing, peerTest } from '#test/support/peers.ts';
 import { startRedis } from '#test/support/redis.ts';
 import { freePorts } from '#test/support/running-program.ts';
 import { until } from '#test/support/until.ts';
 
 peerTest(
-  'pebble',
+  firstMissing('pebble', 'redis-server'),
   'two replicas with one Redis: one account, one order, either answers the challenge',
   async (binary) => {
-    const redisBinary = findPeer('redis-server');
-    if (redisBinary === null) throw new Error('redis-server is not installed');
-    const redis = await startRedis(redisBinary);
+    const redis = await startRedis(findPeer('redis-server')!);
     // Pebble can reach the first replica only: when the second makes the order, the first answers for it.
     const [reachable = 0, other = 0] = await freePorts(2);
     const pebble = await startPebble(binary, {

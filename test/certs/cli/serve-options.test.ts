@@ -35,6 +35,7 @@ test('wrong options say what is wrong', () => {
     ['--dir d --listen 0.0.0.0:1', /must be a loopback address/],
     ['--dir d --listen 127.0.0.1:99999', /must be a loopback address/],
     ['--dir d --control 192.0.2.1:1', /must be a loopback address/],
+    ['--dir d --listen 127.0.0.1:1 --watch a=x', /--watch a=x is not NAME=CERTIFICATE_FILE,KEY_FILE/],
     ['--dir d --api host', /is not \[HOST:\]PORT/],
     ['--dir d --api 1 --rate 0', /--rate 0/],
     ['--dir', /--dir needs a value/],
