@@ -20,10 +20,9 @@ const digests: ReadonlyMap<string, string> = new Map([
   [hex('1.2.840.113549.2.11'), 'sha512'],
 ]);
 
-/** Ciphers that are read, with the octets of their keys. */
+/** Ciphers that are read, with the octets of their keys. (Deno has no AES-192.) */
 const ciphers: ReadonlyMap<string, readonly [string, number]> = new Map([
   [hex('2.16.840.1.101.3.4.1.2'), ['aes-128-cbc', 16]],
-  [hex('2.16.840.1.101.3.4.1.22'), ['aes-192-cbc', 24]],
   [hex(aes256Cbc), ['aes-256-cbc', 32]],
 ]);
 
@@ -95,7 +94,7 @@ export function encryptPrivateKey(key: SecretText, secret: StoreSecret): string 
   return `-----BEGIN ${label}-----\n${body.replace(/.{1,64}/g, '$&\n')}-----END ${label}-----\n`;
 }
 
-/** Decrypts what {@link encryptPrivateKey}, or OpenSSL with PBKDF2 and AES-CBC, wrote. Throws {@link CertificateError}. */
+/** Decrypts what {@link encryptPrivateKey}, or OpenSSL with PBKDF2 and AES-128 or AES-256-CBC, wrote. Throws {@link CertificateError}. */
 export function decryptPrivateKey(pem: string, secret: StoreSecret): SecretText {
   const { data, salt, iterations, digest, cipher, keyLength, iv } = readEnvelope(pem);
   let plain: Buffer;
@@ -148,7 +147,7 @@ function parseEnvelope(pem: string): Envelope | string {
   const [cipherOid, iv] = readDer(encryption!.content);
   const cipher = ciphers.get(cipherOid!.content.toString('hex'));
   if (digest === undefined || cipher === undefined)
-    return 'the private key is encrypted with a cipher other than AES-CBC';
+    return 'the private key is encrypted with a cipher other than AES-128-CBC or AES-256-CBC';
   const count = readDerInteger(iterations!.content);
   if (count < 1 || count > maxRounds) return `the private key asks for ${count} rounds: at most ${maxRounds} are done`;
   return {
