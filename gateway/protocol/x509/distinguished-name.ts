@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { attributeName } from './attribute-name.ts';
 import { DerReader, DerTag } from './der.ts';
 
 /** String types of X.680 that names use, by tag, and how their octets are read. Others are shown as DER. */
@@ -13,75 +14,6 @@ const stringTypes: Readonly<Record<number, 'utf8' | 'latin1' | 'ucs2' | 'ucs4'>>
   26: 'latin1', // VisibleString
   28: 'ucs4', // UniversalString
   30: 'ucs2', // BMPString
-};
-
-/** Attributes under 2.5.4 (X.520) by their last part. */
-const x520: Readonly<Record<string, string>> = {
-  3: 'CN',
-  4: 'SN',
-  5: 'serialNumber',
-  6: 'C',
-  7: 'L',
-  8: 'ST',
-  9: 'street',
-  10: 'O',
-  11: 'OU',
-  12: 'title',
-  13: 'description',
-  14: 'searchGuide',
-  15: 'businessCategory',
-  16: 'postalAddress',
-  17: 'postalCode',
-  18: 'postOfficeBox',
-  19: 'physicalDeliveryOfficeName',
-  20: 'telephoneNumber',
-  21: 'telexNumber',
-  22: 'teletexTerminalIdentifier',
-  23: 'facsimileTelephoneNumber',
-  24: 'x121Address',
-  25: 'internationaliSDNNumber',
-  26: 'registeredAddress',
-  27: 'destinationIndicator',
-  28: 'preferredDeliveryMethod',
-  29: 'presentationAddress',
-  30: 'supportedApplicationContext',
-  31: 'member',
-  32: 'owner',
-  33: 'roleOccupant',
-  34: 'seeAlso',
-  35: 'userPassword',
-  36: 'userCertificate',
-  37: 'cACertificate',
-  38: 'authorityRevocationList',
-  39: 'certificateRevocationList',
-  40: 'crossCertificatePair',
-  41: 'name',
-  42: 'GN',
-  43: 'initials',
-  44: 'generationQualifier',
-  45: 'x500UniqueIdentifier',
-  46: 'dnQualifier',
-  47: 'enhancedSearchGuide',
-  48: 'protocolInformation',
-  49: 'distinguishedName',
-  50: 'uniqueMember',
-  51: 'houseIdentifier',
-  52: 'supportedAlgorithms',
-  53: 'deltaRevocationList',
-  54: 'dmdName',
-  65: 'pseudonym',
-  72: 'role',
-};
-
-const others: Readonly<Record<string, string>> = {
-  '1.2.840.113549.1.9.1': 'emailAddress',
-  '1.2.840.113549.1.9.2': 'unstructuredName',
-  '1.2.840.113549.1.9.7': 'challengePassword',
-  '1.2.840.113549.1.9.8': 'unstructuredAddress',
-  '1.2.840.113549.1.9.20': 'friendlyName',
-  '0.9.2342.19200300.100.1.1': 'UID',
-  '0.9.2342.19200300.100.1.3': 'mail',
-  '0.9.2342.19200300.100.1.25': 'DC',
 };
 
 /**
@@ -105,9 +37,9 @@ export function distinguishedName(der: Uint8Array): string {
 
 function readAttribute(attribute: DerReader): string {
   const oid = attribute.next(DerTag.Oid).oid();
-  const name = oid.startsWith('2.5.4.') ? x520[oid.slice(6)] : others[oid];
+  const name = attributeName(oid);
   const value = attribute.next();
-  const text = name === undefined ? null : stringText(value);
+  const text = name === null ? null : stringText(value);
   if (text === null) return `${name ?? oid}=#${Buffer.from(value.element()).toString('hex').toUpperCase()}`;
   return `${name}=${escaped(text)}`;
 }
