@@ -231,7 +231,7 @@ export function makeCrl(options: MadeCrlOptions): Buffer {
     options.issuer.subject,
     at(options.from ?? -1),
     ...(options.until === null ? [] : [at(options.until ?? 10)]),
-    ...(entries.length > 0 ? [sequence(...entries)] : []),
+    ...(entries.length > 0 ? [sequence(Buffer.concat(entries))] : []),
     ...(v2 && extensions.length > 0 ? [der(0xa0, sequence(...extensions))] : []),
   );
   const signature = sign(algorithm.digest, body, signer);
