@@ -2,6 +2,7 @@ import { systemClock } from '#gateway/runtime/clock.ts';
 import {
   environmentVariable,
   exitProcess,
+  guardProcess,
   onSignal,
   processArguments,
   writeStderr,
@@ -38,6 +39,7 @@ try {
     random: createSystemRandom(),
     variable: environmentVariable,
     stopped,
+    guard: (log) => guardProcess(log),
   });
   finish(code);
 } catch (error) {

@@ -1,3 +1,4 @@
+import type { Logger } from '#gateway/base/log.ts';
 import type { Clock } from '#gateway/runtime/clock.ts';
 import type { Random } from '#gateway/runtime/random.ts';
 import type { Timers } from '#gateway/runtime/timers.ts';
@@ -14,6 +15,8 @@ export interface CommandContext {
   readonly variable: (name: string) => string | null;
   /** Resolves when a command that goes on and on is to end. */
   readonly stopped: () => Promise<void>;
+  /** Makes a service outlive what nobody caught, which is logged. */
+  readonly guard: (log: Logger) => void;
 }
 
 /** A command with its flags. */

@@ -1,7 +1,7 @@
 import { nearestName } from '#gateway/base/nearest-name.ts';
 import { CertificateError } from '../ca/issued-certificate.ts';
 import type { Command, CommandContext } from './command.ts';
-import { type CommandOutput, exitCodes } from './command-output.ts';
+import { exitCodes } from './command-output.ts';
 import { flagLines, parseFlags } from './flags.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -22,7 +22,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
 
 /** Commands that have an argument syntax of their own. */
 const others: Readonly<
-  Record<string, { summary: string; run: (args: readonly string[], output: CommandOutput) => Promise<number> }>
+  Record<string, { summary: string; run: (args: readonly string[], context: CommandContext) => Promise<number> }>
 > = {
   check: {
     summary: 'rehearse certificate files as the gateway would: sluice certs check FILE...',
@@ -31,7 +31,10 @@ const others: Readonly<
   },
   acme: {
     summary: 'certificates of a public authority: see sluice certs acme help',
-    run: async (args, output) => (await import('../acme/acme-command.ts')).acmeCommand(args, output),
+    run: async (args, context) => {
+      const { acmeCommand } = await import('../acme/acme-command.ts');
+      return await acmeCommand(args, context.output, { surroundings: context, stopped: context.stopped });
+    },
   },
 };
 
@@ -44,7 +47,7 @@ export async function runCertificateCommand(args: readonly string[], context: Co
       output.write(await overview());
       return name === undefined ? exitCodes.usage : exitCodes.ok;
     }
-    if (Object.hasOwn(others, name)) return await others[name]!.run(rest, output);
+    if (Object.hasOwn(others, name)) return await others[name]!.run(rest, context);
     const command = await find(name);
     if (rest.includes('--help')) {
       output.write(helpOf(command));

@@ -3,7 +3,6 @@ import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { LogRegistry } from '#gateway/base/log.ts';
-import { guardProcess } from '#gateway/runtime/process.ts';
 import { createPublicApi } from '../api/public-api.ts';
 import { RequestRate } from '../api/request-rate.ts';
 import { createSigningApi } from '../api/signing-api.ts';
@@ -42,7 +41,7 @@ export const serveCommand: Command = {
     const closers: (() => void)[] = [];
     try {
       await open(given, context, options, logs, closers);
-      guardProcess(logs.get('certs'));
+      context.guard(logs.get('certs'));
       await context.stopped();
     } finally {
       for (const close of closers.reverse()) close();

@@ -53,6 +53,7 @@ export class CommandRunner extends AuthorityWorld {
       random: createSeededRandom(1),
       variable: (name) => this.variables.get(name) ?? null,
       stopped: () => new Promise(() => {}),
+      guard: () => {},
       ...change,
     });
     return {
