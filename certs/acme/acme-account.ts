@@ -33,6 +33,8 @@ export interface AcmeAccountOptions {
   readonly directoryUrl: string;
   readonly storage: AcmeStorage;
   readonly transport: AcmeTransport;
+  /** What to register with when there is no account yet and the terms are agreed to; null: never by itself. */
+  readonly registration: RegistrationSettings | null;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly log: Logger;
@@ -66,7 +68,10 @@ export class AcmeAccount {
     this.#key = `account/${directoryId(options.directoryUrl)}`;
   }
 
-  /** A connection as this account. Throws `AcmeError` of kind `settings` when it was never registered. */
+  /**
+   * A connection as this account, which is registered first where that was asked for. Throws `AcmeError`, of kind `settings` when
+   * there is no account.
+   */
   async connect(): Promise<AcmeConnection> {
     this.#connection ??= this.#open();
     try {
@@ -75,11 +80,6 @@ export class AcmeAccount {
       this.#connection = null;
       throw error;
     }
-  }
-
-  /** Whether the account is registered. */
-  async isRegistered(): Promise<boolean> {
-    return ((await this.#load())?.url ?? null) !== null;
   }
 
   async status(): Promise<AcmeAccountStatus> {
@@ -131,7 +131,6 @@ export class AcmeAccount {
       }
       const registered = account.registered ?? new Date(clock.wallMs()).toISOString();
       await storage.put(this.#key, JSON.stringify({ ...account, url, registered }));
-      this.#connection = null;
       log.info(`account ${url} at ${directoryUrl} is registered`);
       return url;
     } finally {
@@ -140,7 +139,12 @@ export class AcmeAccount {
   }
 
   async #open(): Promise<AcmeConnection> {
-    const stored = await this.#load();
+    const { registration } = this.#options;
+    let stored = await this.#load();
+    if ((stored?.url ?? null) === null && registration?.termsAgreed === true) {
+      await this.register(registration);
+      stored = await this.#load();
+    }
     if (stored === null || stored.url === null)
       throw new AcmeError(
         'settings',

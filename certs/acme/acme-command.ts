@@ -14,11 +14,11 @@ import { type AcmeCommandName, acmeCommandNames, checkAcmeOptions, parseAcmeOpti
 import { serveCommand } from './acme-serve.ts';
 import type { AcmeSurroundings } from './open-acme.ts';
 
-/** What a test hands in instead of the process's own. */
+/** What the program (or a test) hands in instead of the process's own. */
 export interface AcmeCommandEnvironment {
-  readonly surroundings?: AcmeSurroundings;
+  readonly surroundings?: Omit<AcmeSurroundings, 'log'>;
   /** Resolves when `serve` is to end; SIGTERM or SIGINT when absent. */
-  readonly stopped?: Promise<void>;
+  readonly stopped?: () => Promise<void>;
 }
 
 /** `sluice certs acme …`: answers the exit code. */
@@ -51,26 +51,25 @@ async function run(
   const options = parseAcmeOptions(expandConfig(args));
   const problems = checkAcmeOptions(command, options);
   if (problems.length > 0) throw new UsageError(problems.join('; '));
-  const surroundings = environment.surroundings ?? systemSurroundings(output);
+  const surroundings = { ...(environment.surroundings ?? systemSurroundings()), log: logTo(output) };
   const job = { options, output, surroundings };
   if (command === 'register') return await registerCommand(job);
   if (command === 'issue') return await issueCommand(job);
   if (command === 'renew') return await renewCommand(job);
   if (command === 'status') return await statusCommand(job);
-  return await serveCommand(job, environment.stopped ?? untilSignal());
+  return await serveCommand(job, (environment.stopped ?? untilSignal)());
 }
 
-function systemSurroundings(output: CommandOutput): AcmeSurroundings {
+function systemSurroundings(): Omit<AcmeSurroundings, 'log'> {
+  return { clock: systemClock, timers: createSystemTimers(systemClock), random: createSystemRandom() };
+}
+
+function logTo(output: CommandOutput): Logger {
   const sink = {
     write: (level: string, component: string, message: string) =>
       output.error(`[${new Date(systemClock.wallMs()).toISOString()}][${level}][${component}] ${message}\n`),
   };
-  return {
-    clock: systemClock,
-    timers: createSystemTimers(systemClock),
-    random: createSystemRandom(),
-    log: new Logger('acme', sink, 'info'),
-  };
+  return new Logger('acme', sink, 'info');
 }
 
 function untilSignal(): Promise<void> {

@@ -7,14 +7,7 @@ import type { AcmeCertificateSettings } from './acme-settings.ts';
 import type { AcmeSource } from './acme-source.ts';
 import type { AcmeStorage } from './acme-storage.ts';
 import { ChallengeServers } from './challenge-servers.ts';
-import {
-  type AcmeSurroundings,
-  openAccount,
-  openSource,
-  openStorage,
-  readExternalAccount,
-  registerIfAgreed,
-} from './open-acme.ts';
+import { type AcmeSurroundings, openAccount, openSource, openStorage, readRegistration } from './open-acme.ts';
 import { wait } from './wait.ts';
 import { writeCertificate } from './write-certificate.ts';
 
@@ -34,11 +27,7 @@ export async function registerCommand({ options, output, surroundings }: AcmeJob
   const storage = await openStorage(options, surroundings);
   try {
     const account = openAccount(options, storage, surroundings);
-    const url = await account.register({
-      contacts: options.contacts,
-      termsAgreed: options.termsAgreed,
-      externalAccount: readExternalAccount(options),
-    });
+    const url = await account.register(readRegistration(options));
     output.write(options.json ? `${JSON.stringify(await account.status())}\n` : `account ${url}\n`);
     return exitCodes.ok;
   } finally {
@@ -99,7 +88,6 @@ async function orderAll(
   certificates: readonly AcmeCertificateSettings[],
 ): Promise<number> {
   const account = openAccount(options, storage, surroundings);
-  await registerIfAgreed(options, account);
   const source = openSource(options, certificates, storage, account, surroundings);
   const servers = await ChallengeServers.start({ ...options, ...surroundings, storage });
   const failures: AcmeError[] = [];

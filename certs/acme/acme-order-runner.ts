@@ -52,6 +52,7 @@ export class AcmeOrderRunner {
   ): Promise<CertificateRecord> {
     let subject = `order '${settings.name}' (${settings.dns.join(', ')})`;
     try {
+      this.#requireResponder(settings);
       const { record, order } = await this.#begin(connection, settings, replaces);
       subject = `${subject} ${record.url}`;
       return await this.#finish(connection, record, order, signal);
@@ -61,6 +62,13 @@ export class AcmeOrderRunner {
       if (!interruptions.has(failure.kind)) await deleteRecord(this.#options.storage, 'order', settings.name);
       throw failure.about(subject);
     }
+  }
+
+  /** Before anything is asked: an order that cannot be proven costs all the same. */
+  #requireResponder({ challenge }: AcmeCertificateSettings): void {
+    if (this.#options.responders.some(({ type }) => type === challenge)) return;
+    const flag = challenge === 'dns-01' ? '--dns-hook COMMAND' : '--challenge';
+    throw new AcmeError('settings', `nothing here answers ${challenge}: see ${flag}`);
   }
 
   async #begin(

@@ -77,8 +77,13 @@ export class CertificateTask {
   /** Looks at the storage only: no order is made and the authority is not asked. */
   async load(): Promise<void> {
     const { storage } = this.#options;
-    this.#failure = await readRecord(storage, 'failure', this.settings.name);
+    const { name } = this.settings;
+    this.#failure = await readRecord(storage, 'failure', name);
     await this.#loadCertificate();
+    if (this.#dueMs !== null) return;
+    const plan = await readRecord(storage, 'renewal', name);
+    const planned = plan !== null && plan.serial === this.#current?.serial ? plan.renewAtMs : null;
+    this.#dueMs = this.#failure?.nextAttemptMs ?? planned;
   }
 
   /**
@@ -123,8 +128,9 @@ export class CertificateTask {
       await this.run(false);
     } catch (error) {
       const failure = asAcmeError(error);
-      if (!this.#abort.signal.aborted) log.error(failure.message);
       if (this.#dueMs === null || this.#dueMs <= clock.wallMs()) this.#dueMs = clock.wallMs() + lookAgainMs;
+      if (!this.#abort.signal.aborted)
+        log.error(`${failure.message}; next attempt ${new Date(this.#dueMs).toISOString()}`);
     }
     if (this.#abort.signal.aborted) return;
     const untilDueMs = (this.#dueMs ?? 0) - clock.wallMs();

@@ -12,7 +12,7 @@ const steps: Readonly<Record<AcmeFailureKind, readonly [number, number]>> = {
   challenge: [15 * minuteMs, 24 * hourMs],
   refused: [30 * minuteMs, 24 * hourMs],
   rate_limited: [hourMs, 24 * hourMs],
-  settings: [15 * minuteMs, 24 * hourMs],
+  settings: [minuteMs, hourMs],
   unreachable: [minuteMs, 2 * hourMs],
   storage: [10_000, 5 * minuteMs],
   aborted: [10_000, minuteMs],

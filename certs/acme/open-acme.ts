@@ -5,7 +5,7 @@ import type { Random } from '#gateway/runtime/random.ts';
 import type { Timers } from '#gateway/runtime/timers.ts';
 import { SecretText } from '../ca/secret-text.ts';
 import { readKeyFile, readPassphraseFile } from '../store/private-file.ts';
-import { AcmeAccount } from './acme-account.ts';
+import { AcmeAccount, type RegistrationSettings } from './acme-account.ts';
 import type { ExternalAccount } from './acme-connection.ts';
 import { AcmeError } from './acme-error.ts';
 import type { AcmeOptions } from './acme-options.ts';
@@ -59,11 +59,22 @@ export function openAccount(options: AcmeOptions, storage: AcmeStorage, surround
   if (trustedAuthorities !== null && !trustedAuthorities.includes('-----BEGIN CERTIFICATE-----'))
     throw new AcmeError('settings', `--ca ${trustedAuthoritiesFile}: no PEM certificate in it`);
   const transport = new AcmeTransport({ trustedAuthorities, timers: surroundings.timers });
-  return new AcmeAccount({ ...surroundings, directoryUrl, storage, transport });
+  return new AcmeAccount({
+    ...surroundings,
+    directoryUrl,
+    storage,
+    transport,
+    registration: readRegistration(options),
+  });
 }
 
-/** External account binding of the options; null without. */
-export function readExternalAccount(options: AcmeOptions): ExternalAccount | null {
+/** What the options say about registration. Throws `AcmeError`. */
+export function readRegistration(options: AcmeOptions): RegistrationSettings {
+  const { contacts, termsAgreed } = options;
+  return { contacts, termsAgreed, externalAccount: readExternalAccount(options) };
+}
+
+function readExternalAccount(options: AcmeOptions): ExternalAccount | null {
   const { externalAccountId, externalAccountKeyFile } = options;
   if (externalAccountId === null || externalAccountKeyFile === null) return null;
   const text = readText('--eab-hmac-file', externalAccountKeyFile).trim();
@@ -81,8 +92,8 @@ export interface OpenAcme {
 }
 
 /**
- * Opens all that keeps the options' certificates: storage, challenge servers, account (which is registered when the terms are
- * agreed to), source. The source is not started. Throws `AcmeError`; nothing stays open then.
+ * Opens all that keeps the options' certificates: storage, account, challenge servers, source. The authority is not asked yet, and
+ * the source is not started. Throws `AcmeError`; nothing stays open then.
  */
 export async function openAcme(options: AcmeOptions, surroundings: AcmeSurroundings): Promise<OpenAcme> {
   const storage = await openStorage(options, surroundings);
@@ -94,7 +105,6 @@ export async function openAcme(options: AcmeOptions, surroundings: AcmeSurroundi
     const account = openAccount(options, storage, surroundings);
     const servers = await ChallengeServers.start({ ...options, ...surroundings, storage });
     closers.push(() => servers.close());
-    await registerIfAgreed(options, account);
     const source = openSource(options, options.certificates, storage, account, surroundings);
     closers.push(() => source.close());
     return { source, servers, close };
@@ -102,13 +112,6 @@ export async function openAcme(options: AcmeOptions, surroundings: AcmeSurroundi
     await close();
     throw error;
   }
-}
-
-/** Registers the account when it is not, and the operator agrees to the terms of service. */
-export async function registerIfAgreed(options: AcmeOptions, account: AcmeAccount): Promise<void> {
-  const { contacts, termsAgreed } = options;
-  if (!termsAgreed || (await account.isRegistered())) return;
-  await account.register({ contacts, termsAgreed, externalAccount: readExternalAccount(options) });
 }
 
 /** The source of the certificates in `certificates`. */

@@ -40,7 +40,7 @@ export function startAcme(...args: readonly string[]): RunningAcme {
       log += more;
     },
   };
-  const done = acmeCommand(args, output, { stopped }).then((code) => ({ code, text, log }));
+  const done = acmeCommand(args, output, { stopped: () => stopped }).then((code) => ({ code, text, log }));
   return {
     done,
     text: () => text,

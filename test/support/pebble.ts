@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { withFolder } from './acme-run.ts';
 import { createCertificate } from './certificates.ts';
 import { findPeer } from './peers.ts';
 import { freePorts, portIsOpen, type RunningProgram, startProgram } from './running-program.ts';
@@ -31,8 +32,8 @@ export interface TestPebble {
   output(): string;
   /** How often Pebble's output says `text`. */
   count(text: string): number;
-  /** PEM of the root that issued certificates lead to. */
-  root(): Promise<string>;
+  /** PEM of the root that issued certificates lead to; with alternate roots there are more. */
+  root(index?: number): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -100,7 +101,7 @@ export async function startPebble(binary: string, options: PebbleOptions = {}): 
     dnsServer: `127.0.0.1:${dnsPort}`,
     output: () => pebble.output(),
     count: (text) => pebble.output().split(text).length - 1,
-    root: () => get(`https://127.0.0.1:${managementPort}/roots/0`),
+    root: (index = 0) => get(`https://127.0.0.1:${managementPort}/roots/${index}`),
     stop: () => stopAll(dir, [pebble, dns]),
   };
 }
@@ -120,5 +121,22 @@ function get(url: string): Promise<string> {
       answer.on('end', () => resolve(text));
     });
     request.on('error', reject);
+  });
+}
+
+/** A Pebble and a folder for one test. `base` begins every command. */
+export async function withPebble(
+  binary: string,
+  options: PebbleOptions,
+  work: (pebble: TestPebble, dir: string, base: readonly string[]) => Promise<void>,
+): Promise<void> {
+  await withFolder(async (dir) => {
+    const pebble = await startPebble(binary, options);
+    const storage = join(dir, 'state');
+    try {
+      await work(pebble, dir, ['--directory', pebble.directoryUrl, '--ca', pebble.caFile, '--storage', storage]);
+    } finally {
+      await pebble.stop();
+    }
   });
 }

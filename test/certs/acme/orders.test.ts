@@ -52,7 +52,15 @@ async function withWorld(work: (world: World) => Promise<void>): Promise<void> {
       const transport = new AcmeTransport({ trustedAuthorities: null, timers: time.timers });
       return {
         storage,
-        account: new AcmeAccount({ directoryUrl, storage, transport, clock, timers: time.timers, log }),
+        account: new AcmeAccount({
+          registration: null,
+          directoryUrl,
+          storage,
+          transport,
+          clock,
+          timers: time.timers,
+          log,
+        }),
       };
     };
     const replica = (...settings: Partial<AcmeCertificateSettings>[]): AcmeSource => {

@@ -2,29 +2,12 @@ import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { runAcme, withFolder } from '#test/support/acme-run.ts';
+import { runAcme } from '#test/support/acme-run.ts';
 import { projectCommand } from '#test/support/gateway-command.ts';
 import { ownRuntime } from '#test/support/gateway-process.ts';
-import { type PebbleOptions, startPebble, type TestPebble } from '#test/support/pebble.ts';
+import { withPebble } from '#test/support/pebble.ts';
 import { peerTest } from '#test/support/peers.ts';
 import { freePorts } from '#test/support/running-program.ts';
-
-/** A Pebble and a folder for one test. `base` begins every command. */
-async function withPebble(
-  binary: string,
-  options: PebbleOptions,
-  work: (pebble: TestPebble, dir: string, base: readonly string[]) => Promise<void>,
-): Promise<void> {
-  await withFolder(async (dir) => {
-    const pebble = await startPebble(binary, options);
-    const storage = join(dir, 'state');
-    try {
-      await work(pebble, dir, ['--directory', pebble.directoryUrl, '--ca', pebble.caFile, '--storage', storage]);
-    } finally {
-      await pebble.stop();
-    }
-  });
-}
 
 function filesUnder(dir: string): string[] {
   return readdirSync(dir, { recursive: true, withFileTypes: true })
