@@ -36,6 +36,8 @@ export interface GenericSecretValue {
 /** Told when a secret has a (new) value. */
 export interface SecretListener {
   onSecret(): void;
+  /** The secret became `settled`. */
+  onSettled?(): void;
 }
 
 /** A secret that may change while in use: static, from a file, or from an SDS service. */
@@ -45,6 +47,11 @@ export interface SecretSource<T> {
   readonly current: T | null;
   /** Grows with each new value. */
   readonly version: number;
+  /**
+   * False while the first value is awaited; true once it came, was refused, or did not come in time: whoever waits for it goes
+   * on. Absent: true.
+   */
+  readonly settled?: boolean;
   subscribe(listener: SecretListener): void;
   unsubscribe(listener: SecretListener): void;
 }

@@ -7,9 +7,10 @@ import { buildListener } from './build-listener.ts';
 import { type InheritedSockets, Listener } from './listener.ts';
 import type { ListenerConfig } from './listener-config.ts';
 import { ListenerManagerStats } from './listener-stats.ts';
+import { isWarm, Warming } from './warming.ts';
 
-/** What `addOrUpdate` did. */
-export type ListenerUpdate = 'added' | 'updated' | 'unchanged' | 'refused';
+/** What `addOrUpdate` did. `superseded`: another update, or removal, came while this one was warming. */
+export type ListenerUpdate = 'added' | 'updated' | 'unchanged' | 'refused' | 'superseded';
 
 /** How long a replaced or removed listener's connections may go on: --drain-time-s. */
 export interface ListenerDrainOptions {
@@ -23,6 +24,8 @@ export class ListenerManager {
   readonly #drainTimeMs: number;
   readonly #stats: ListenerManagerStats;
   readonly #listeners = new Map<string, Listener>();
+  /** Configurations that wait for their secrets, by name. */
+  readonly #warming = new Map<string, Warming>();
   #started = false;
 
   constructor(server: ServerContext, options: ListenerDrainOptions, inherited: InheritedSockets | null = null) {
@@ -39,7 +42,8 @@ export class ListenerManager {
 
   /**
    * Compiles a listener and, when there are no problems, adds it or replaces the one of its name. Before `start` nothing is
-   * bound; afterwards the promise settles when the new sockets are open, and rejects with BindError.
+   * bound. Afterwards it is warming until its secrets have come (or need not be waited for any longer), while the one that
+   * it replaces goes on; the promise settles when the new sockets are open, and rejects with BindError.
    */
   async addOrUpdate(message: ListenerMessage, diagnostics: Diagnostics): Promise<ListenerUpdate> {
     const before = diagnostics.errors.length;
@@ -48,6 +52,12 @@ export class ListenerManager {
       this.#stats.createFailure.inc();
       return 'refused';
     }
+    const known = this.#warming.get(config.name)?.config ?? this.#listeners.get(config.name)?.config;
+    if (known !== undefined && Buffer.compare(known.encoded, config.encoded) === 0) {
+      release(config);
+      return 'unchanged';
+    }
+    if (!(await this.#warm(config))) return 'superseded';
     const old = this.#listeners.get(config.name);
     if (old === undefined) {
       const listener = new Listener(config, this.#server, this.#inherited);
@@ -56,10 +66,6 @@ export class ListenerManager {
       this.#stats.added.inc();
       this.#stats.active.set(this.#listeners.size);
       return 'added';
-    }
-    if (Buffer.compare(old.config.encoded, config.encoded) === 0) {
-      release(config);
-      return 'unchanged';
     }
     if (sameAddresses(old.config, config)) {
       const replaced = old.config;
@@ -86,8 +92,9 @@ export class ListenerManager {
 
   /** Removes a listener; its connections drain. False: there is none of that name. */
   remove(name: string): boolean {
+    const wasWarming = this.#supersede(name);
     const listener = this.#listeners.get(name);
-    if (listener === undefined) return false;
+    if (listener === undefined) return wasWarming;
     this.#listeners.delete(name);
     listener.stopAccepting();
     this.#stats.removed.inc();
@@ -119,6 +126,28 @@ export class ListenerManager {
     let count = 0;
     for (const listener of this.#listeners.values()) count += listener.connectionCount;
     return count;
+  }
+
+  // Whether the configuration is still wanted once it has what it needs.
+  async #warm(config: ListenerConfig): Promise<boolean> {
+    this.#supersede(config.name);
+    if (!this.#started || isWarm(config)) return true;
+    const warming = new Warming(config);
+    this.#warming.set(config.name, warming);
+    this.#stats.warming.set(this.#warming.size);
+    const wanted = await warming.outcome;
+    if (this.#warming.get(config.name) === warming) this.#warming.delete(config.name);
+    this.#stats.warming.set(this.#warming.size);
+    if (!wanted) release(config);
+    return wanted;
+  }
+
+  // Ends the warming of an earlier configuration; false: there was none.
+  #supersede(name: string): boolean {
+    const warming = this.#warming.get(name);
+    this.#warming.delete(name);
+    warming?.cancel();
+    return warming !== undefined;
   }
 
   async #open(listener: Listener): Promise<void> {

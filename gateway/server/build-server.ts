@@ -133,6 +133,7 @@ export function buildServer(
   const secrets = new Secrets(context, staticSecrets, xds);
   context.complete({ clusters, ...createClients(context, clusters, xds.google), secrets });
   clusters.addStatic(bootstrap.staticResources?.clusters ?? [], resources.at('clusters'));
+  init.clustersConfigured();
   const loadedMs = clock.wallMs();
   const manager = new ListenerManager(context, { drainTimeMs: options.drainTimeMs });
   const listeners = new BootstrapListeners(manager, loadedMs);

@@ -23,7 +23,7 @@ export function flushesOnAdmin({ statsFlush }: Bootstrap): boolean {
  *
  *     PRE_INITIALIZING -> INITIALIZING -> LIVE -> DRAINING -> stopped
  *
- * `start` leaves the first for the second, init targets that are done and listeners that are bound lead to LIVE, and
+ * Clusters that have what they need lead from the first to the second, listeners that have and are bound to LIVE, and
  * `shutdown` drains: no new connections, `connection: close` and GOAWAY on the open ones, then the end once the last stream
  * is finished or the drain time is over.
  */
@@ -62,10 +62,12 @@ export class Server implements Lifecycle, TimerTarget {
 
   /** Waits for the init targets, then opens the listeners. Rejects when an address cannot be bound. */
   start(): Promise<void> {
-    this.state = 'INITIALIZING';
     if (!flushesOnAdmin(this.#built.bootstrap)) this.#flushTimer.enable(this.#flushIntervalMs);
     return new Promise((resolve, reject) => {
-      this.#built.init.start(() => {
+      const clustersReady = (): void => {
+        if (!this.#stopping) this.state = 'INITIALIZING';
+      };
+      this.#built.init.start(clustersReady, () => {
         if (this.#stopping) return;
         this.#built.context.logs.get('config').info('all dependencies initialized. starting workers');
         this.#built.listeners.start().then(() => {

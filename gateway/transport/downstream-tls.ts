@@ -125,6 +125,13 @@ export class DownstreamTls {
     return this.#common;
   }
 
+  /** All secrets that it cannot do without. */
+  get secrets(): readonly SecretSource<unknown>[] {
+    const { certificates, dynamicValidation } = this.#common;
+    const { ticketKeys } = this.#options;
+    return [...certificates, dynamicValidation, ticketKeys].filter((source) => source !== null);
+  }
+
   /** Stops following the secrets. Connections live on. */
   close(): void {
     this.#unwatch();

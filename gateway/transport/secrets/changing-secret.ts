@@ -5,6 +5,7 @@ export class ChangingSecret<T> implements SecretSource<T> {
   readonly name: string;
   current: T | null = null;
   version = 0;
+  settled = false;
   readonly #listeners = new Set<SecretListener>();
 
   constructor(name: string) {
@@ -21,6 +22,13 @@ export class ChangingSecret<T> implements SecretSource<T> {
 
   /** The last listener is gone. */
   protected unused(): void {}
+
+  /** Nobody needs to wait for the first value any longer. */
+  protected settle(): void {
+    if (this.settled) return;
+    this.settled = true;
+    for (const listener of [...this.#listeners]) listener.onSettled?.();
+  }
 
   /** Puts a new value in force and tells everyone. Null takes the secret away. */
   set(value: T | null): void {

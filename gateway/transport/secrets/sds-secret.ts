@@ -319,6 +319,7 @@ export class SdsSecret<T> extends ChangingSecret<T> implements InitTarget, FileC
   }
 
   #finishInit(): void {
+    this.settle();
     this.#fetchTimer?.disable();
     const done = this.#done;
     this.#done = null;
