@@ -7,6 +7,8 @@ import tls from 'node:tls';
 /** One client to try. */
 export interface MtlsAttempt {
   readonly port: number;
+  /** SNI. */
+  readonly serverName: string;
   readonly version: 'TLSv1.2' | 'TLSv1.3';
   /** PEM, leaf first; '' for none. */
   readonly certificate: string;
@@ -19,8 +21,7 @@ export interface MtlsResult {
   readonly resumed: boolean;
   /** Whether the second handshake did resume. */
   readonly reused: boolean;
-  /** Remote and local port of the first connection, `443-5000`. */
-  readonly ports: string;
+  readonly serverName: string;
   /** The client's own error, if it had one. */
   readonly error: string;
 }
@@ -29,7 +30,6 @@ interface Visit {
   readonly answered: boolean;
   readonly session: Buffer | undefined;
   readonly reused: boolean;
-  readonly ports: string;
   readonly error: string;
 }
 
@@ -41,13 +41,12 @@ async function visit(attempt: MtlsAttempt, session: Buffer | undefined): Promise
     let last: Buffer | undefined;
     let error = '';
     let reused = false;
-    let ports = '';
     let socket: tls.TLSSocket;
     try {
       socket = tls.connect({
         host: '127.0.0.1',
         port: attempt.port,
-        servername: 'server.test',
+        servername: attempt.serverName,
         rejectUnauthorized: false,
         minVersion: attempt.version,
         maxVersion: attempt.version,
@@ -60,15 +59,11 @@ async function visit(attempt: MtlsAttempt, session: Buffer | undefined): Promise
         answered: false,
         session: undefined,
         reused,
-        ports,
         error: `local: ${(problem as Error).message}`,
       });
       return;
     }
     const timer = setTimeout(() => socket.destroy(new Error('too slow')), limitMs);
-    socket.on('connect', () => {
-      ports = `${attempt.port}-${socket.localPort}`;
-    });
     socket.on('secureConnect', () => {
       reused = socket.isSessionReused();
       socket.write('GET / HTTP/1.1\r\nhost: server.test\r\nconnection: close\r\n\r\n');
@@ -86,7 +81,7 @@ async function visit(attempt: MtlsAttempt, session: Buffer | undefined): Promise
     });
     socket.on('close', () => {
       clearTimeout(timer);
-      resolve({ answered: text.startsWith('HTTP/1.1 200'), session: last, reused, ports, error });
+      resolve({ answered: text.startsWith('HTTP/1.1 200'), session: last, reused, error });
     });
   });
 }
@@ -94,8 +89,8 @@ async function visit(attempt: MtlsAttempt, session: Buffer | undefined): Promise
 async function attemptOnce(attempt: MtlsAttempt): Promise<MtlsResult> {
   const first = await visit(attempt, undefined);
   const second = await visit(attempt, first.session);
-  const { answered, ports, error } = first;
-  return { full: answered, resumed: second.answered, reused: second.reused, ports, error };
+  const { answered, error } = first;
+  return { full: answered, resumed: second.answered, reused: second.reused, serverName: attempt.serverName, error };
 }
 
 async function main(jobs: string, results: string): Promise<void> {
