@@ -1,3 +1,4 @@
+import type { ClientHello } from '#gateway/protocol/client-hello/client-hello.ts';
 import type { Connection, ConnectionInfo } from './connection.ts';
 import type { StreamInfo } from './stream-info.ts';
 
@@ -43,6 +44,8 @@ export interface ListenerFilter {
   inspect(peeked: Uint8Array, info: ConnectionInfo): ListenerFilterResult;
   /** Octets at the front that the filter consumes (PROXY header); asked after `continue`. */
   readonly consumedOctets: number;
+  /** The ClientHello that it has read in all of `peeked`, if that is what it does: nobody need read it again. */
+  readonly clientHello?: ClientHello | null;
 }
 
 /** Makes one listener filter a connection. */

@@ -63,7 +63,7 @@ export function chooseFilterChain(
 ): number {
   let left: number[] = [];
   for (let i = 0; i < chains.length; i++) left.push(i);
-  for (const step of chainSteps) {
+  for (const step of stepsOf(chains)) {
     if (left.length === 0) return -1;
     let best = -1;
     const scores: number[] = [];
@@ -80,6 +80,41 @@ export function chooseFilterChain(
     left = next;
   }
   return left[0] ?? -1;
+}
+
+const steps = new WeakMap<readonly ChainCriteria[], readonly ChainStep[]>();
+
+// The steps at which any of the chains asks for something: at the others all are equal.
+function stepsOf(chains: readonly ChainCriteria[]): readonly ChainStep[] {
+  let used = steps.get(chains);
+  if (used === undefined) {
+    used = chainSteps.filter((step) => chains.some((chain) => asksFor(step, chain)));
+    steps.set(chains, used);
+  }
+  return used;
+}
+
+function asksFor(step: ChainStep, chain: ChainCriteria): boolean {
+  switch (step) {
+    case 'destination_port':
+      return chain.destinationPort !== 0;
+    case 'prefix_ranges':
+      return chain.prefixRanges.length > 0;
+    case 'server_names':
+      return chain.serverNames.length + chain.serverNameSuffixes.length > 0;
+    case 'transport_protocol':
+      return chain.transportProtocol !== '';
+    case 'application_protocols':
+      return chain.applicationProtocols.length > 0;
+    case 'direct_source_prefix_ranges':
+      return chain.directSourcePrefixRanges.length > 0;
+    case 'source_type':
+      return chain.sourceType !== 'any';
+    case 'source_prefix_ranges':
+      return chain.sourcePrefixRanges.length > 0;
+    case 'source_ports':
+      return chain.sourcePorts.length > 0;
+  }
 }
 
 /** How closely one criterion fits: -1 not at all, 0 by asking for nothing, more is more specific. */

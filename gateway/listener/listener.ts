@@ -3,7 +3,7 @@ import type { ServerContext } from '#gateway/api/context.ts';
 import { ResponseFlag } from '#gateway/api/response-flags.ts';
 import { StreamInfo } from '#gateway/api/stream-info.ts';
 import type { Address } from '#gateway/base/address.ts';
-import { parseIp } from '#gateway/base/ip.ts';
+import { type ParsedIp, parseIp } from '#gateway/base/ip.ts';
 import { LinkedList } from '#gateway/base/linked-list.ts';
 import { nextConnectionId } from '#gateway/network/connection-id.ts';
 import { SocketConnection } from '#gateway/network/socket-connection.ts';
@@ -12,7 +12,7 @@ import { type ListenSocket, openListenSocket } from '#gateway/runtime/listen-soc
 import { localAddressOf, remoteAddressOf } from '#gateway/runtime/sockets.ts';
 import type { Timers } from '#gateway/runtime/timers.ts';
 import { ActiveConnection, type ConnectionOwner, connectionLogContext } from './active-connection.ts';
-import { chooseFilterChain } from './filter-chain-match.ts';
+import { type ChainInputs, chooseFilterChain } from './filter-chain-match.ts';
 import type { BindAddress, FilterChain, ListenerConfig } from './listener-config.ts';
 import { PendingConnection, type PendingOwner } from './pending-connection.ts';
 
@@ -124,18 +124,7 @@ export class Listener implements PendingOwner, ConnectionOwner {
   /** @see PendingOwner */
   chooseChain(config: ListenerConfig, info: ConnectionInfo): FilterChain | null {
     if (config.onlyChain !== null) return config.onlyChain;
-    const { localAddress, remoteAddress, directRemoteAddress } = info;
-    const ip = (address: Address) => (address.kind === 'ip' ? parseIp(address.host) : null);
-    const index = chooseFilterChain(config.criteria, {
-      destinationIp: ip(localAddress),
-      destinationPort: localAddress.port,
-      serverName: info.requestedServerName,
-      transportProtocol: info.detectedTransportProtocol,
-      applicationProtocols: info.requestedApplicationProtocols,
-      directSourceIp: ip(directRemoteAddress),
-      sourceIp: ip(remoteAddress),
-      sourcePort: remoteAddress.port,
-    });
+    const index = chooseFilterChain(config.criteria, new ConnectionInputs(info));
     const chain = index === -1 ? config.defaultChain : config.chains[index]!;
     if (chain === null) this.#noChain(config, info);
     return chain;
@@ -177,7 +166,7 @@ export class Listener implements PendingOwner, ConnectionOwner {
       socket.destroy();
       return;
     }
-    const local = localAddressOf(socket, bind.address);
+    const local = localAddressAt(socket, bind.address);
     const info = new ConnectionInfo(nextConnectionId(), local, remoteAddressOf(socket), this.#server.clock.wallMs());
     const { onlyChain } = config;
     if (onlyChain !== null && onlyChain.tls === null && config.listenerFilters.length === 0) {
@@ -206,5 +195,49 @@ export class Listener implements PendingOwner, ConnectionOwner {
     streamInfo.endMs = nowMs;
     info.listenerName = config.name;
     for (const logger of config.accessLogs) logger.log(connectionLogContext(streamInfo));
+  }
+}
+
+// A socket that came in at one fixed address has that address: the system need not be asked.
+function localAddressAt(socket: ByteSocket, bound: Address): Address {
+  const fixed = bound.kind === 'ip' && bound.family === 4 && bound.port !== 0 && bound.host !== '0.0.0.0';
+  return fixed ? bound : localAddressOf(socket, bound);
+}
+
+function ipOf(address: Address): ParsedIp | null {
+  return address.kind === 'ip' ? parseIp(address.host) : null;
+}
+
+/** What a connection has for the choice of its chain. Addresses are parsed when a chain asks for them. */
+class ConnectionInputs implements ChainInputs {
+  readonly #info: ConnectionInfo;
+
+  constructor(info: ConnectionInfo) {
+    this.#info = info;
+  }
+
+  get destinationIp(): ParsedIp | null {
+    return ipOf(this.#info.localAddress);
+  }
+  get destinationPort(): number {
+    return this.#info.localAddress.port;
+  }
+  get serverName(): string {
+    return this.#info.requestedServerName;
+  }
+  get transportProtocol(): string {
+    return this.#info.detectedTransportProtocol;
+  }
+  get applicationProtocols(): readonly string[] {
+    return this.#info.requestedApplicationProtocols;
+  }
+  get directSourceIp(): ParsedIp | null {
+    return ipOf(this.#info.directRemoteAddress);
+  }
+  get sourceIp(): ParsedIp | null {
+    return ipOf(this.#info.remoteAddress);
+  }
+  get sourcePort(): number {
+    return this.#info.remoteAddress.port;
   }
 }

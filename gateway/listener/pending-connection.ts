@@ -148,7 +148,11 @@ export class PendingConnection implements SocketOwner, DownstreamHandshakeOwner,
         this.#fail('');
         return;
       }
-      if (filter.consumedOctets > 0) this.#peeked = this.#peeked.subarray(filter.consumedOctets);
+      this.#parsed = filter.clientHello ?? this.#parsed;
+      if (filter.consumedOctets > 0) {
+        this.#peeked = this.#peeked.subarray(filter.consumedOctets);
+        this.#parsed = null;
+      }
       this.#filter = null;
       this.#filterIndex++;
     }
@@ -173,8 +177,12 @@ export class PendingConnection implements SocketOwner, DownstreamHandshakeOwner,
       this.#ready(this.#socket, false);
       return;
     }
-    this.#hello = new ClientHelloReader(maxClientHelloOctets);
     this.#arm(chain.connectTimeoutMs);
+    if (this.#parsed !== null) {
+      this.#handshake(chain.tls, this.#parsed);
+      return;
+    }
+    this.#hello = new ClientHelloReader(maxClientHelloOctets);
     this.#readHello();
   }
 
@@ -185,7 +193,7 @@ export class PendingConnection implements SocketOwner, DownstreamHandshakeOwner,
       this.#read();
       return;
     }
-    if (status === 'complete') this.#handshake(tls);
+    if (status === 'complete') this.#handshake(tls, this.#hello!.hello!);
     else this.#refuseHello(tls);
   }
 
@@ -197,9 +205,8 @@ export class PendingConnection implements SocketOwner, DownstreamHandshakeOwner,
     this.#fail(tlsFailureText(reason));
   }
 
-  #handshake(tls: DownstreamTls): void {
+  #handshake(tls: DownstreamTls, hello: ClientHello): void {
     this.#stage = 'handshake';
-    const hello = this.#hello!.hello!;
     if (this.#info.requestedServerName === '') this.#info.requestedServerName = hello.serverName;
     this.#release();
     this.#hello = null;

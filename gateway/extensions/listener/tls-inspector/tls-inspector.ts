@@ -2,6 +2,7 @@ import type { ConnectionInfo } from '#gateway/api/connection.ts';
 import type { ExtensionContext } from '#gateway/api/context.ts';
 import type { ListenerFilterExtension } from '#gateway/api/extension.ts';
 import type { ListenerFilter, ListenerFilterFactory, ListenerFilterResult } from '#gateway/api/network-filter.ts';
+import type { ClientHello } from '#gateway/protocol/client-hello/client-hello.ts';
 import { ClientHelloReader, maxClientHelloOctets } from '#gateway/protocol/client-hello/client-hello-reader.ts';
 import { ja3Fingerprint, ja4Fingerprint } from '#gateway/protocol/client-hello/fingerprints.ts';
 import type { Counter, Histogram, Scope } from '#gateway/stats/stats.ts';
@@ -54,6 +55,10 @@ class TlsInspector implements ListenerFilter {
     this.#reader = new ClientHelloReader(options.maxOctets);
     this.#options = options;
     this.#stats = stats;
+  }
+
+  get clientHello(): ClientHello | null {
+    return this.#reader.hello;
   }
 
   inspect(peeked: Uint8Array, info: ConnectionInfo): ListenerFilterResult {
