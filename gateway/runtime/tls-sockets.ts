@@ -56,7 +56,7 @@ export interface HandshakeOwner {
 }
 
 const owner = Symbol('handshake owner');
-type OwnedSocket = Socket & { [owner]?: HandshakeOwner | null };
+type OwnedSocket = Socket & { [owner]?: HandshakeOwner | null; allowHalfOpen: boolean };
 
 function takeOwner(raw: OwnedSocket | null | undefined): HandshakeOwner | null {
   const found = raw?.[owner] ?? null;
@@ -70,7 +70,10 @@ function rawSocketOf(socket: TLSSocket): OwnedSocket | null {
 }
 
 function onSecureConnection(socket: TLSSocket): void {
-  const told = takeOwner(rawSocketOf(socket));
+  const raw = rawSocketOf(socket);
+  const told = takeOwner(raw);
+  if (raw !== null) raw.allowHalfOpen = true;
+  socket.allowHalfOpen = true;
   if (told === null) socket.destroy();
   else told.onHandshake(socket);
 }
@@ -167,6 +170,8 @@ export class HandshakeServer {
     owned[owner] = told;
     owned.on('error', ignore);
     owned.on('close', onRawClose);
+    // Within a handshake the peer's end is the end: else nobody is told of it. The TLS socket takes this over.
+    owned.allowHalfOpen = false;
     this.#server.emit('connection', owned);
   }
 

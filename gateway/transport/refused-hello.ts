@@ -1,6 +1,9 @@
+import { alertName } from './tls-failure-text.ts';
+
 /** Octets that tell a plain HTTP request from other strangers. */
 export const strangerOctets = 5;
 
+const contentAlert = 21;
 const contentHandshake = 22;
 const messageClientHello = 1;
 const maxMessageOctets = 16_384;
@@ -34,6 +37,8 @@ export function refuseHello(octets: Uint8Array): HelloRefusal {
     if (/^(?:GET |POST |HEAD |PUT )/.test(start)) return httpRequest;
     return start === 'CONNE' ? httpsProxyRequest : wrongVersion;
   }
+  // Nobody answers an alert; one needs seven octets, of which five are there.
+  if (octets[0] === contentAlert) return refusal(alertName(octets[6] ?? -1), -1);
   if (octets[0] !== contentHandshake) return otherRecord;
   if (((octets[3] ?? 0) << 8) + (octets[4] ?? 0) > maxRecordOctets) return recordTooLarge;
   const message = octets.subarray(5, 9);

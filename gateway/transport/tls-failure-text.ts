@@ -89,6 +89,11 @@ const alertNumbers: ReadonlyMap<string, number> = new Map(
   Object.entries(alerts).map(([number, name]) => [name, Number(number)]),
 );
 
+/** The name that `tlsFailureText` takes for an alert that the peer sent; BAD_ALERT for one that is not registered. */
+export function alertName(number: number): string {
+  return alerts[number] ?? 'BAD_ALERT';
+}
+
 const undecryptable: string = `${sslLibrary + 139}:SSL routines:OPENSSL_internal:DECRYPTION_FAILED_OR_BAD_RECORD_MAC`;
 
 /** Envoy's text of a TLS failure: `%DOWNSTREAM_TRANSPORT_FAILURE_REASON%`. `name` is one of `reasons`. */
