@@ -3,8 +3,9 @@ import type { SecretSource, ValidationSecret } from '#gateway/api/secrets.ts';
 import type { ListenerManager } from '#gateway/listener/listener-manager.ts';
 import type { Scope } from '#gateway/stats/stats.ts';
 import type { CommonTls } from '#gateway/transport/common-tls.ts';
-import { namesOf } from '#gateway/transport/rehearsal/rehearse-certificate.ts';
+import { namesOf, rehearseCertificate } from '#gateway/transport/rehearsal/rehearse-certificate.ts';
 import { noUses, type SecretUses } from '#gateway/transport/rehearsal/secret-uses.ts';
+import { SdsSecret } from '#gateway/transport/secrets/sds-secret.ts';
 import type { Secrets } from '#gateway/transport/secrets/secrets.ts';
 import { UpstreamTls } from '#gateway/transport/upstream-tls.ts';
 import type { Certificate } from '#gateway/transport/validator/certificate.ts';
@@ -70,6 +71,25 @@ export class ServerCertificateViews implements CertificateViews {
     }
     this.#known.forgetOthers();
     return [...found.values()];
+  }
+
+  /** What the rehearsal would warn of in certificates that stand in the configuration itself: one line each. */
+  staticFindings(nowMs: number): string[] {
+    const lines = new Set<string>();
+    for (const { sources } of this.#contexts()) {
+      for (const source of sources.certificates) {
+        if (source instanceof SdsSecret || source.current === null) continue;
+        const { current } = source;
+        const findings = rehearseCertificate(
+          { ...current, privateKey: '' },
+          null,
+          { nowMs, uses: this.usesOf(source) },
+          false,
+        );
+        for (const { detail } of findings) lines.add(`certificate ${current.chainPath ?? inline}: ${detail}`);
+      }
+    }
+    return [...lines];
   }
 
   /** Whole days until the first certificate in use expires, 0 when one has; null when there is none. */

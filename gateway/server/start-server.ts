@@ -1,6 +1,7 @@
 import { createAdminApp } from '#gateway/admin/app.ts';
 import { listenAdmin } from '#gateway/admin/listen.ts';
 import { type Address, ipAddress, pipeAddress } from '#gateway/base/address.ts';
+import { printable } from '#gateway/base/printable.ts';
 import { formatDiagnostic } from '#gateway/config/diagnostics.ts';
 import { writeTextFile } from '#gateway/runtime/files.ts';
 import { exitProcess, guardProcess, keepProcessAlive, onSignal, writeStderr } from '#gateway/runtime/process.ts';
@@ -71,6 +72,8 @@ async function start(server: Server, built: BuiltServer, options: ServerOptions)
     if (options.adminAddressPath !== '') writeTextFile(options.adminAddressPath, admin.address.text);
   }
   await server.start();
+  const found = built.certificates.staticFindings(built.clock.wallMs());
+  for (const line of found) built.context.logs.get('secret').warning(printable(line));
   built.expiryWarnings.start();
 }
 

@@ -46,7 +46,11 @@ export function readCommonTls(
   }
   const certificates: SecretSource<TlsCertificateSecret>[] = [];
   common.tlsCertificates.forEach((message, i) => {
-    const secret = readTlsCertificate(message, server, diagnostics.at(`tls_certificates[${i}]`));
+    const at = diagnostics.at(`tls_certificates[${i}]`);
+    if (message.watchedDirectory !== undefined) {
+      at.warning('watched_directory', 'has no effect here, as in Envoy: only secrets that come by SDS are read again');
+    }
+    const secret = readTlsCertificate(message, server, at);
     // Envoy's name for what has none in its statistics.
     certificates.push(new StaticSecret('unnamed_cert_e3b0c442', secret));
   });

@@ -89,6 +89,9 @@ export class FileChanges implements FolderListener, TimerTarget {
     if (signature !== this.#signature) {
       this.#signature = signature;
       this.onFolderChanged();
+    } else if (!this.polling) {
+      this.#look.enable(slowLookMs);
+      return;
     }
     this.#follow();
   }

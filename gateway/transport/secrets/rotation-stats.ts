@@ -13,8 +13,8 @@ export class RotationStats {
   /** Since the value in force came, seconds; brought up to date when asked for. */
   readonly ageSeconds: Gauge;
 
-  constructor(root: Scope, name: string) {
-    const scope = root.scope(`sds.${name}`);
+  /** `scope` is that of the secret. */
+  constructor(scope: Scope) {
     this.rotations = scope.counter('rotations');
     this.rehearsalRefused = scope.counter('rehearsal_refused');
     this.rehearsalWarnings = scope.counter('rehearsal_warnings');

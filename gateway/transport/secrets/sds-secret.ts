@@ -106,7 +106,7 @@ export class SdsSecret<T> extends ChangingSecret<T> implements InitTarget, FileC
     this.#initialFetchTimeoutMs = initialFetchTimeoutMs;
     this.#released = released;
     this.stats = new SdsStats(server.stats, name);
-    this.rotationStats = new RotationStats(server.stats, name);
+    this.rotationStats = new RotationStats(this.stats.scope);
     this.#files = new FileChanges({ clock: server.clock, timers: server.timers, folders: tools.folders }, this);
     this.#patience = new Patience(server.timers, pairWaitMs, this);
   }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { Buffer } from 'node:buffer';
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -204,6 +205,31 @@ describe('files of a secret', () => {
     await pause(100);
     assert.equal(w.secret.version, 1);
     w.end();
+  });
+
+  it('a folder or a huge file where a certificate should be is told, and the right file is taken afterwards', async () => {
+    const wrongs: readonly ((path: string) => void)[] = [
+      (path) => mkdirSync(path),
+      (path) => writeFileSync(path, 'x'.repeat(3_000_000)),
+      (path) => writeFileSync(path, ''),
+      (path) => writeFileSync(path, Buffer.from(first.certificate.split('-----')[2]!, 'base64')),
+    ];
+    const reasons = [/cannot read/, /has 3000000 octets/, /is empty/, /is DER, not PEM/];
+    for (const [i, wrong] of wrongs.entries()) {
+      const w = world((folder) => {
+        mkdirSync(join(folder, 'live'));
+        wrong(pathsIn(folder).certificate);
+        writeFileSync(pathsIn(folder).key, first.privateKey);
+      });
+      w.secret.offer(secretMessage(w.folder));
+      await until(() => w.secret.problem !== '');
+      assert.match(w.secret.problem, reasons[i]!);
+      const { certificate } = pathsIn(w.folder);
+      rmSync(certificate, { recursive: true });
+      writeFileSync(certificate, first.certificate);
+      await until(() => w.chain() === first.certificate);
+      w.end();
+    }
   });
 
   it('watched_directory: only what happens there counts', async () => {
