@@ -73,6 +73,7 @@ export class AuthorityUpkeep {
 
   /** Does what is due now. */
   async check(): Promise<void> {
+    this.#authority.reload();
     await this.#renewIntermediate();
     const dueMs = await this.#publisher.dueInMs();
     if (dueMs === 0) {

@@ -67,13 +67,15 @@ export class CertificateAuthority {
 
   /** The certificate that signs, with its key: the intermediate, or the root of an authority of one level. */
   get issuer(): IssuedCertificate {
-    if (this.#issuer === null) {
-      const entry = this.store.loadCertificate(intermediateEntry) === null ? rootEntry : intermediateEntry;
-      this.#issuer = this.store.load(entry);
-      if (this.#issuer === null)
-        throw new CertificateError(`${this.store.keyPath(entry)} is missing: nothing can be signed`);
-    }
+    this.#issuer ??= this.#loadIssuer();
     return this.#issuer;
+  }
+
+  #loadIssuer(): IssuedCertificate {
+    const entry = this.hasIntermediate ? intermediateEntry : rootEntry;
+    const issuer = this.store.load(entry);
+    if (issuer === null) throw new CertificateError(`${this.store.keyPath(entry)} is missing: nothing can be signed`);
+    return issuer;
   }
 
   /** PEM of the certificate that signs. */
@@ -86,9 +88,9 @@ export class CertificateAuthority {
     return this.store.loadCertificate(intermediateEntry) !== null;
   }
 
-  /** Forgets the signing key: the next use reads it anew, after the intermediate was renewed. */
+  /** Takes the signing certificate that is stored now, after it was renewed. Throws and keeps the old one when it cannot be used. */
   reload(): void {
-    this.#issuer = null;
+    if (this.#issuer?.chainPem !== this.issuerPem) this.#issuer = this.#loadIssuer();
   }
 
   /** Issues a certificate with a new key. Throws {@link CertificateError} saying why not. */
