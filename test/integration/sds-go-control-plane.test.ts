@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createCertificate } from '#test/support/certificates.ts';
 import { goControlPlaneTest, type ServedSecret, startGoControlPlane } from '#test/support/go-control-plane.ts';
+import { freePorts } from '#test/support/running-program.ts';
 import { startSdsGateway } from '#test/support/sds-gateway.ts';
 
 const one = await createCertificate({ name: 'one', sans: ['dns:edge.test'] });
@@ -70,3 +71,49 @@ for (const { title, aggregated, delta } of sources) {
     }
   });
 }
+
+goControlPlaneTest('the states of a start: the secrets of clusters, those of listeners, live', async (program) => {
+  const plane = await startGoControlPlane(program);
+  const source = { aggregated: false, delta: false, upstreamSecret: 'client' };
+  const gateway = await startSdsGateway(source, plane.port);
+  const state = async (): Promise<string> => (await gateway.admin('/ready')).text.trim();
+  try {
+    const both = [
+      secret(one.certificate, one.privateKey),
+      { ...secret(two.certificate, two.privateKey), name: 'client' },
+    ];
+    assert.equal(await state(), 'PRE_INITIALIZING');
+    plane.set('1', both.slice(1));
+    await gateway.program.until(async () => (await state()) === 'INITIALIZING');
+    plane.set('2', both);
+    await gateway.program.until(async () => (await state()) === 'LIVE');
+    assert.equal(await gateway.served(), 'one');
+  } finally {
+    await gateway.stop();
+    await plane.kill();
+  }
+});
+
+goControlPlaneTest(
+  'a control plane that is not there yet: connections are closed and counted, until it is',
+  async (program) => {
+    const [port = 0] = await freePorts(1);
+    const gateway = await startSdsGateway({ aggregated: false, delta: true, fetchTimeout: 0.3 }, port);
+    const factory = `listener.127.0.0.1_${gateway.port}.server_ssl_socket_factory`;
+    let kill = async (): Promise<void> => {};
+    try {
+      await gateway.program.until(async () => (await gateway.admin('/ready')).status === 200);
+      assert.equal(await gateway.stat('sds.edge.init_fetch_timeout'), 1);
+      assert.equal(await gateway.served(), '');
+      assert.equal(await gateway.stat(`${factory}.downstream_context_secrets_not_ready`), 1);
+      const plane = await startGoControlPlane(program, ['-listen', `127.0.0.1:${port}`]);
+      kill = plane.kill;
+      plane.set('1', [secret(one.certificate, one.privateKey)]);
+      await gateway.untilServed('one');
+      assert.equal(await gateway.stat(`${factory}.ssl_context_update_by_sds`), 1);
+    } finally {
+      await gateway.stop();
+      await kill();
+    }
+  },
+);

@@ -17,6 +17,8 @@ export interface SdsSource {
   readonly apiFields?: string;
   /** Of the config source; seconds. */
   readonly fetchTimeout?: number;
+  /** Another cluster, `up`, whose client certificate is the secret of this name. */
+  readonly upstreamSecret?: string;
 }
 
 /** A gateway whose TLS listener has its certificate from a control plane. */
@@ -35,6 +37,7 @@ export interface SdsGateway {
 }
 
 const tlsContext = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext';
+const upstreamTlsContext = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext';
 const manager = 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager';
 const router = 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router';
 const protocolOptions = 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
@@ -47,6 +50,16 @@ export function sdsBootstrap(source: SdsSource, sdsPort: number, port: number, a
   const api = `{ api_type: ${type}, transport_api_version: V3, grpc_services: [ ${service} ]${more} }`;
   const config = source.aggregated ? 'ads: {}' : `api_config_source: ${api}`;
   const timeout = `initial_fetch_timeout: ${source.fetchTimeout ?? 60}s`;
+  const secretOf = (name: string): string =>
+    `common_tls_context: { tls_certificate_sds_secret_configs: [ { name: ${name}, sds_config: { resource_api_version: V3, ${timeout}, ${config} } } ] }`;
+  const upstream =
+    source.upstreamSecret === undefined
+      ? ''
+      : `
+  - name: up
+    type: STATIC
+    load_assignment: { cluster_name: up, endpoints: [ { lb_endpoints: [ { endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: 9 } } } } ] } ] }
+    transport_socket: { name: envoy.transport_sockets.tls, typed_config: { "@type": ${upstreamTlsContext}, ${secretOf(source.upstreamSecret)} } }`;
   return `
 node: { id: gateway, cluster: test }
 admin: { address: { socket_address: { address: 127.0.0.1, port_value: ${adminPort} } } }
@@ -67,8 +80,8 @@ static_resources:
         name: envoy.transport_sockets.tls
         typed_config:
           "@type": ${tlsContext}
-          common_tls_context: { tls_certificate_sds_secret_configs: [ { name: edge, sds_config: { resource_api_version: V3, ${timeout}, ${config} } } ] }
-  clusters:
+          ${secretOf('edge')}
+  clusters:${upstream}
   - name: sds
     type: STATIC
     typed_extension_protocol_options: { envoy.extensions.upstreams.http.v3.HttpProtocolOptions: { "@type": ${protocolOptions}, explicit_http_config: { http2_protocol_options: {} } } }
