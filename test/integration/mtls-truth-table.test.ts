@@ -1,20 +1,15 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-// biome-ignore lint/correctness/useImportExtensions: it takes the types beside it for the module
-import { findBinary } from '../../bin/runtimes.mjs';
 import { type GatewayProcess, ownRuntime, startGateway } from '../support/gateway-process.ts';
+import { attempt, canAttempt } from '../support/mtls-attempts.ts';
 import type { MtlsAttempt, MtlsResult } from '../support/mtls-client.ts';
 import { peerTest } from '../support/peers.ts';
 import { mtlsCases } from './mtls-truth-table-cases.ts';
 import { differences, otherWords } from './mtls-truth-table-differences.ts';
 import { type MtlsCase, root, serverCertificate } from './mtls-truth-table-world.ts';
 
-const run = promisify(execFile);
 const versions = ['TLSv1.2', 'TLSv1.3'] as const;
 const typed = (name: string): string => `type.googleapis.com/envoy.extensions.${name}`;
 const counters = [
@@ -121,11 +116,7 @@ async function attempts(
       key: entry.chain[0]?.key ?? '',
     })),
   );
-  const files = [join(server.dir, 'jobs.json'), join(server.dir, 'results.json')] as const;
-  writeFileSync(files[0], JSON.stringify(jobs));
-  const program = fileURLToPath(new URL('../support/mtls-client.ts', import.meta.url));
-  await run(findBinary('node')!, [program, ...files]);
-  return JSON.parse(readFileSync(files[1], 'utf8')) as MtlsResult[];
+  return await attempt(server.dir, jobs);
 }
 
 async function counts(server: GatewayProcess): Promise<Map<string, number>> {
@@ -163,7 +154,7 @@ const isHere = (entry: { readonly runtimes?: readonly string[] }): boolean =>
 const told = (letIn: boolean): string => (letIn ? 'let in' : 'turned away');
 
 peerTest('envoy', 'mTLS truth table: the same clients are let in as by Envoy, resumed or not', async (envoyPath) => {
-  if (findBinary('node') === null) return;
+  if (!canAttempt()) return;
   const cases = mtlsCases();
   const listeners = policies(cases);
   const config = `static_resources: ${JSON.stringify({ listeners: [...listeners].map(([key, name]) => listener(name, key)) })}\n`;

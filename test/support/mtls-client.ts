@@ -13,6 +13,8 @@ export interface MtlsAttempt {
   /** PEM, leaf first; '' for none. */
   readonly certificate: string;
   readonly key: string;
+  /** A session of an earlier attempt that the first handshake offers, in base64. */
+  readonly session?: string;
 }
 
 /** What came of an attempt: whether a request was answered, on the full handshake and on the one that offered its session. */
@@ -21,6 +23,8 @@ export interface MtlsResult {
   readonly resumed: boolean;
   /** Whether the second handshake did resume. */
   readonly reused: boolean;
+  /** The first handshake's session in base64, or ''. */
+  readonly session: string;
   readonly serverName: string;
   /** The client's own error, if it had one. */
   readonly error: string;
@@ -87,10 +91,19 @@ async function visit(attempt: MtlsAttempt, session: Buffer | undefined): Promise
 }
 
 async function attemptOnce(attempt: MtlsAttempt): Promise<MtlsResult> {
-  const first = await visit(attempt, undefined);
+  const offered = attempt.session === undefined ? undefined : Buffer.from(attempt.session, 'base64');
+  const first = await visit(attempt, offered);
   const second = await visit(attempt, first.session);
   const { answered, error } = first;
-  return { full: answered, resumed: second.answered, reused: second.reused, serverName: attempt.serverName, error };
+  const session = first.session?.toString('base64') ?? '';
+  return {
+    full: answered,
+    resumed: second.answered,
+    reused: second.reused,
+    session,
+    serverName: attempt.serverName,
+    error,
+  };
 }
 
 async function main(jobs: string, results: string): Promise<void> {
