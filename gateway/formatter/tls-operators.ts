@@ -3,8 +3,9 @@ import type { TlsInfo } from '#gateway/api/connection.ts';
 import { ConfigError } from '#gateway/config/diagnostics.ts';
 import type { CertificateFacts } from '#gateway/protocol/x509/certificate-facts.ts';
 import type { GeneralNameKind } from '#gateway/protocol/x509/general-name.ts';
+import { tlsCannot, tlsCapabilities } from '#gateway/runtime/tls-capabilities.ts';
 import { certificateFacts, peerCertificate } from './peer-certificate.ts';
-import { type Operator, type OperatorTable, plainText, textProvider } from './provider.ts';
+import { type Operator, type OperatorTable, plainText, refusedOperator, textProvider } from './provider.ts';
 import { compileTimeFormat } from './time-format.ts';
 
 type TlsOf = (context: FormatterContext) => TlsInfo | null;
@@ -71,7 +72,9 @@ function sharedOperators(side: 'DOWNSTREAM' | 'UPSTREAM', tls: TlsOf): OperatorT
   return {
     [`${side}_TLS_VERSION`]: plainText((context) => tls(context)?.version),
     [`${side}_TLS_CIPHER`]: plainText((context) => tls(context)?.cipher),
-    [`${side}_TLS_SESSION_ID`]: plainText((context) => tls(context)?.sessionId),
+    [`${side}_TLS_SESSION_ID`]: tlsCapabilities.sessionIdentifiers
+      ? plainText((context) => tls(context)?.sessionId)
+      : refusedOperator(tlsCannot('sessionIdentifiers')),
     [`${side}_PEER_SUBJECT`]: peer(tls, (c) => c.subject),
     [`${side}_PEER_ISSUER`]: peer(tls, (c) => c.issuer),
     [`${side}_PEER_URI_SAN`]: peer(tls, names('uri')),

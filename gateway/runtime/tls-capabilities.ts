@@ -21,6 +21,7 @@ export type TlsCapability =
   | 'ocspStapling'
   | 'keyLog'
   | 'clientSessions'
+  | 'sessionIdentifiers'
   | 'unknownCriticalExtensions'
   | 'severalCertificates'
   | 'alpnWithoutOverlap';
@@ -49,6 +50,8 @@ const rows: Readonly<Record<TlsCapability, TlsCapabilityRow>> = {
   keyLog: { what: 'log TLS secrets', bun: true, deno: false, node: true },
   /** A client's session can be taken from one connection and offered on the next. */
   clientSessions: { what: 'resume sessions with upstream servers', bun: true, deno: true, node: true },
+  /** %DOWNSTREAM_TLS_SESSION_ID%, %UPSTREAM_TLS_SESSION_ID%. */
+  sessionIdentifiers: { what: 'tell the identifier of a TLS session', bun: true, deno: false, node: true },
   /** A server can show a certificate with a critical extension that the library does not know (ACME's tls-alpn-01). */
   unknownCriticalExtensions: {
     what: 'serve a certificate with a critical extension that it does not know',

@@ -158,7 +158,7 @@ const operators = [
 
 const type = (name: string): string => `"@type": type.googleapis.com/envoy.extensions.${name}`;
 const format = operators.map((operator) => `%${operator}%`).join('\t');
-const log = `access_log: [ { name: l, typed_config: { ${type('access_loggers.file.v3.FileAccessLog')}, path: "{dir}/requests.log", log_format: { text_format_source: { inline_string: ${JSON.stringify(`${format}\t%DOWNSTREAM_TLS_CIPHER%\t%DOWNSTREAM_TLS_SESSION_ID%\n`)} } } } } ]`;
+const log = `access_log: [ { name: l, typed_config: { ${type('access_loggers.file.v3.FileAccessLog')}, path: "{dir}/requests.log", log_format: { text_format_source: { inline_string: ${JSON.stringify(`${format}\t%DOWNSTREAM_TLS_CIPHER%\t${ownRuntime === 'deno' ? '-' : '%DOWNSTREAM_TLS_SESSION_ID%'}\n`)} } } } } ]`;
 
 const files = (name: string, certificate: MadeCertificate): Record<string, string> => ({
   [`${name}.pem`]: certificate.pem,

@@ -163,6 +163,23 @@ const probes: Readonly<Record<TlsCapability, () => Promise<boolean>>> = {
     return lines.some((line) => /^CLIENT_HANDSHAKE_TRAFFIC_SECRET [0-9a-f]{64} [0-9a-f]{64,96}\n?$/.test(line));
   },
   clientSessions: () => resumes({}),
+  sessionIdentifiers: async () => {
+    let shown = false;
+    const server = tls.createServer({ cert: ecdsa.certificate, key: ecdsa.privateKey, maxVersion: 'TLSv1.2' });
+    server.on('secureConnection', (socket) => {
+      shown = (socket.getSession()?.length ?? 0) > 32;
+      socket.on('error', () => {}).end();
+    });
+    return await listening(
+      (raw) => void server.emit('connection', raw),
+      async (port) => {
+        const client = tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false });
+        client.on('error', () => {}).resume();
+        await new Promise((done) => client.on('close', done));
+        return shown;
+      },
+    );
+  },
   unknownCriticalExtensions: async () =>
     !(await fails({ identity: { certificateChain: strange.certificate, privateKey: strange.privateKey } })),
   severalCertificates: async () => {

@@ -1,5 +1,6 @@
 import type { DescField, DescMessage } from '@bufbuild/protobuf';
 import { protoRegistry } from '#gateway/proto/registry.ts';
+import { refusedOperators, tlsObservations } from './command-operators.ts';
 import { fieldClass, supportTable } from './field-class.ts';
 
 const HEAD = `# Compatibility with Envoy's configuration
@@ -26,7 +27,25 @@ export function compatibilityDoc(): string {
     types.push(type);
   }
   const sections = types.map(section);
-  return `${HEAD}\n${summary(types)}\n${sections.join('\n')}`;
+  return `${HEAD}\n${summary(types)}\n${sections.join('\n')}\n${commandOperators()}`;
+}
+
+function commandOperators(): string {
+  const refused = Object.entries(refusedOperators).map(([name, reason]) => `- \`%${name}%\`: ${reason}`);
+  return [
+    '## Command operators',
+    '',
+    "Access logs and header values know Envoy's command operators. These are refused by name:",
+    '',
+    ...refused.toSorted(),
+    '',
+    '## What TLS shows',
+    '',
+    "Log lines, headers and counters about TLS are Envoy's, but for this:",
+    '',
+    ...tlsObservations.map((sentence) => `- ${sentence}`),
+    '',
+  ].join('\n');
 }
 
 function summary(types: readonly DescMessage[]): string {
