@@ -4,7 +4,7 @@ import type { CertificateService } from './certificate-service.ts';
 
 /**
  * The service's local HTTP interface, for loopback only: `GET /healthcheck`, `GET /certificates` (nothing secret),
- * `GET /status` (that, and who fetches secrets, what they have and what they refused, with their words),
+ * `GET /status` (that, what the sources say of each, and who fetches secrets, what they have and what they refused, with their words),
  * `POST /rotate?name=NAME`. A request that a web page could have caused (it has an Origin) is refused.
  */
 export function createControlApi(service: CertificateService): Hono {
@@ -17,7 +17,8 @@ export function createControlApi(service: CertificateService): Hono {
   app.get('/certificates', (c) => c.json({ authority: service.authorityPath, certificates: service.status() }));
   app.get('/status', (c) => {
     const { sdsPorts: ports } = service;
-    return c.json({ certificates: service.status(), sds: { ports, ...service.sdsStatus() } });
+    const sources = service.sources.flatMap((source) => source.status());
+    return c.json({ certificates: service.status(), sources, sds: { ports, ...service.sdsStatus() } });
   });
   app.post('/rotate', async (c) => {
     try {

@@ -82,6 +82,11 @@ export class AcmeAccount {
     }
   }
 
+  /** Begins anew with the next request: after a failure the authority's directory may be another. */
+  disconnect(): void {
+    this.#connection = null;
+  }
+
   async status(): Promise<AcmeAccountStatus> {
     const stored = await this.#load();
     return {

@@ -9,7 +9,8 @@ const usage = `usage: sluice certs acme register --directory URL --storage WHERE
 
 register makes the account, or updates its contacts. issue orders what is missing or due. renew renews stored
 certificates that are due (--force: all). status tells what is stored and asks nobody. serve keeps certificates and hands
-them out by SDS. Replicas share a storage: one account, one order, and any of them answers the challenges.
+them out by SDS. Replicas share a storage: one account, one order, and any of them answers the challenges. Every command
+takes every flag and uses those it needs, so that one --config FILE is good for all.
 `;
 
 /** What `sluice certs acme help` prints. */

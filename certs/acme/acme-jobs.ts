@@ -3,7 +3,7 @@ import type { SourcedCertificateStatus } from '../sources/certificate-source.ts'
 import { AcmeError, asAcmeError } from './acme-error.ts';
 import type { AcmeOptions } from './acme-options.ts';
 import { readRecord } from './acme-records.ts';
-import type { AcmeCertificateSettings } from './acme-settings.ts';
+import { type AcmeCertificateSettings, checkAcmeCertificate } from './acme-settings.ts';
 import type { AcmeSource } from './acme-source.ts';
 import type { AcmeStorage } from './acme-storage.ts';
 import { ChallengeServers } from './challenge-servers.ts';
@@ -45,16 +45,23 @@ export async function issueCommand(job: AcmeJob): Promise<number> {
   }
 }
 
-/** `renew`: the same for certificates that are stored, with the settings they were issued with. */
+/** `renew`: the same for certificates that are stored, with the settings they were issued with unless others are given. */
 export async function renewCommand(job: AcmeJob): Promise<number> {
   const storage = await openStorage(job.options, job.surroundings);
   try {
     const wanted = job.options.certificates.map(({ name }) => name);
     const stored = await storedSettings(storage, job.options.directoryUrl);
-    const missing = wanted.filter((name) => !stored.some((settings) => settings.name === name));
+    const issued = await storage.list('certificate');
+    const missing = wanted.filter((name) => !issued.includes(name));
     if (missing.length > 0)
       throw new AcmeError('settings', `no stored certificate named ${missing.join(', ')}: issue it first`);
-    const chosen = wanted.length === 0 ? stored : stored.filter(({ name }) => wanted.includes(name));
+    if (wanted.length === 0) return await orderAll(job, storage, stored);
+    // A configuration file tells all settings; on a command line the name alone is enough.
+    const chosen = job.options.certificates.map(
+      (given) => (given.dns.length > 0 ? given : stored.find(({ name }) => name === given.name)) ?? given,
+    );
+    const problems = chosen.flatMap(checkAcmeCertificate);
+    if (problems.length > 0) throw new AcmeError('settings', problems.join('; '));
     return await orderAll(job, storage, chosen);
   } finally {
     await storage.close();
@@ -143,13 +150,16 @@ function waiting(source: AcmeSource, name: string, problem: string): AcmeError {
   return new AcmeError('refused', `not tried again before ${next} (--force tries at once), after: ${problem}`);
 }
 
+/** Settings of what was issued, and of what was tried. */
 async function storedSettings(storage: AcmeStorage, directory: string): Promise<AcmeCertificateSettings[]> {
-  const found: AcmeCertificateSettings[] = [];
-  for (const name of await storage.list('certificate')) {
-    const record = await readRecord(storage, 'certificate', name);
-    if (record !== null && record.directory === directory) found.push(record.settings);
+  const found = new Map<string, AcmeCertificateSettings>();
+  for (const kind of ['certificate', 'failure'] as const) {
+    for (const name of await storage.list(kind)) {
+      const record = await readRecord(storage, kind, name);
+      if (record !== null && record.directory === directory && !found.has(name)) found.set(name, record.settings);
+    }
   }
-  return found;
+  return [...found.values()];
 }
 
 interface ShownAccount {
@@ -180,7 +190,9 @@ function describe(accounts: readonly ShownAccount[], certificates: readonly Sour
   const lines = accounts.map(({ directory, account }) => `account ${account ?? '(not registered)'} at ${directory}`);
   for (const one of certificates) {
     const problem = one.problem === null ? '' : `\n  problem: ${one.problem}`;
-    lines.push(`${one.name}: ${one.state}, serial ${one.serial}, valid until ${one.not_after}${problem}`);
+    const held = one.serial === null ? 'no certificate yet' : `serial ${one.serial}, valid until ${one.not_after}`;
+    const next = one.next_attempt === null ? '' : `, next attempt ${one.next_attempt}`;
+    lines.push(`${one.name}: ${one.state}, ${held}${next}${problem}`);
   }
   return lines.length === 0 ? 'nothing is stored\n' : `${lines.join('\n')}\n`;
 }

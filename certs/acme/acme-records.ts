@@ -24,6 +24,8 @@ export interface OrderRecord {
 
 /** Failures in a row, kept over restarts. Wall-clock milliseconds. */
 export interface FailureRecord {
+  readonly settings: AcmeCertificateSettings;
+  readonly directory: string;
   readonly failures: number;
   readonly kind: AcmeFailureKind;
   readonly message: string;

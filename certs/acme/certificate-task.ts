@@ -258,11 +258,14 @@ export class CertificateTask {
 
   /** Failures are stored, so that neither a restart nor another replica tries sooner. */
   async #failed(error: AcmeError): Promise<void> {
-    const { storage, clock, random, directoryUrl } = this.#options;
+    const { storage, clock, random, directoryUrl, account } = this.#options;
+    account.disconnect();
     const nowMs = clock.wallMs();
     const failures = (this.#failure?.failures ?? 0) + 1;
     const nextAttemptMs = nowMs + failureDelayMs(failures, error.kind, error.retryAfterMs, random);
-    this.#failure = { failures, kind: error.kind, message: error.message, atMs: nowMs, nextAttemptMs };
+    const { settings } = this;
+    const { kind, message } = error;
+    this.#failure = { settings, directory: directoryUrl, failures, kind, message, atMs: nowMs, nextAttemptMs };
     this.#dueMs = nextAttemptMs;
     await writeRecord(storage, 'failure', this.settings.name, this.#failure);
     if (error.kind === 'rate_limited') {

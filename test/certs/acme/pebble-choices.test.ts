@@ -64,5 +64,8 @@ peerTest('pebble', 'a name that nobody answers for is told with its reason and w
     assert.equal(again.code, 1);
     assert.match(again.log, /not tried again before \d{4}-.* \(--force tries at once\), after: order 'edge'/);
     assert.equal(pebble.count('POST /order-plz'), orders);
+    const status = JSON.parse((await runAcme('status', ...base, '--json')).text).certificates[0];
+    assert.deepEqual([status.name, status.state, status.serial], ['edge', 'failing', null]);
+    assert.match(again.log, new RegExp(status.next_attempt));
   });
 });
