@@ -62,6 +62,24 @@ export async function createAuthorityDirectory(plan: AuthorityPlan, nowMs: numbe
   );
 }
 
+/**
+ * Puts an intermediate with a new key in the place of one that cannot be trusted any more, which the root's list then names:
+ * everything that it issued is void. Throws {@link CertificateError} when there is none.
+ */
+export async function replaceIntermediate(
+  store: CertificateStore,
+  root: IssuedCertificate,
+  plan: IntermediatePlan,
+  constraints: NameConstraints | null,
+  nowMs: number,
+): Promise<IssuedCertificate> {
+  const pem = store.loadCertificate(intermediateEntry);
+  if (pem === null) throw new CertificateError('there is no intermediate to replace');
+  const serial = new X509Certificate(pem).serialNumber;
+  new IssuanceLog(store.directory).append({ type: 'revoked', serial, reason: 'keyCompromise', by: 'cli' }, nowMs);
+  return await certifyIntermediate(store, root, plan, constraints, nowMs, await generatePrivateKey(plan.key));
+}
+
 /** Makes the intermediate, or renews it when there is one, and signs the root's revocation list. */
 export async function certifyIntermediate(
   store: CertificateStore,
@@ -69,9 +87,10 @@ export async function certifyIntermediate(
   plan: IntermediatePlan,
   constraints: NameConstraints | null,
   nowMs: number,
+  newKey: SecretText | null = null,
 ): Promise<IssuedCertificate> {
   const { signCertificate } = await import('./x509-toolkit.ts');
-  const key: SecretText = store.loadKey(intermediateEntry) ?? (await generatePrivateKey(plan.key));
+  const key = newKey ?? store.loadKey(intermediateEntry) ?? (await generatePrivateKey(plan.key));
   const pem = await signCertificate({
     issuer: root,
     commonName: `${plan.name} intermediate`.slice(0, 64),
@@ -84,10 +103,11 @@ export async function certifyIntermediate(
     crlUrl: null,
   });
   const intermediate = readIssuedCertificate(pem, key.reveal());
-  record(new IssuanceLog(store.directory), 'intermediate', intermediate, nowMs);
+  const log = new IssuanceLog(store.directory);
+  record(log, 'intermediate', intermediate, nowMs);
   store.save(intermediateEntry, intermediate);
   // It says of the intermediate alone whether it is good, so it is good for as long.
-  publishRootList(store.directory, root, [], nowMs, intermediate.notAfterMs);
+  publishRootList(store.directory, root, log.revokedIntermediates(nowMs), nowMs, intermediate.notAfterMs);
   return intermediate;
 }
 

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { intermediateEntry, rootEntry } from '../ca/certificate-authority.ts';
-import { certifyIntermediate, createAuthorityDirectory } from '../ca/create-authority.ts';
+import { certifyIntermediate, createAuthorityDirectory, replaceIntermediate } from '../ca/create-authority.ts';
 import { CertificateError } from '../ca/issued-certificate.ts';
 import { describeKey, type KeyAlgorithm } from '../ca/key-algorithm.ts';
 import { checkNameConstraints, isUnconstrained, type NameConstraints } from '../ca/name-constraints.ts';
@@ -32,10 +32,17 @@ export const initCommand: Command = {
     { name: 'crl-url', value: 'URL', help: 'where the revocation list will be found: goes into what is issued' },
     { name: 'trust-domain', value: 'NAME', help: 'the only SPIFFE trust domain to issue for' },
     { name: 'renew-intermediate', value: '', help: "renew the intermediate of an authority; needs the root's key" },
+    {
+      name: 'replace-intermediate',
+      value: '',
+      help: 'revoke the intermediate and make another: all that it issued is void',
+    },
     jsonFlag,
   ],
   run: async (given, context) =>
-    given.has('renew-intermediate') ? await renew(given, context) : await init(given, context),
+    given.has('renew-intermediate') || given.has('replace-intermediate')
+      ? await renew(given, context)
+      : await init(given, context),
 };
 
 async function init(given: GivenFlags, context: CommandContext): Promise<number> {
@@ -117,12 +124,19 @@ async function renew(given: GivenFlags, context: CommandContext): Promise<number
     key: describeKey(certificate.publicKey) as KeyAlgorithm,
     lifetimeMs: given.lifetime('intermediate-lifetime', issuer.notAfterMs - issuer.notBeforeMs),
   };
-  const renewed = await certifyIntermediate(store, root, plan, constraintsOf(issuer.chainPem), context.clock.wallMs());
+  const replace = given.has('replace-intermediate');
+  const certify = replace ? replaceIntermediate : certifyIntermediate;
+  const renewed = await certify(store, root, plan, constraintsOf(issuer.chainPem), context.clock.wallMs());
   const value = {
     intermediate: store.certificatePath(intermediateEntry),
     serial: renewed.serial,
     not_after: new Date(renewed.notAfterMs).toISOString(),
   };
-  print(given, context, value, () => `renewed ${value.intermediate}, valid until ${value.not_after}\n`);
+  print(
+    given,
+    context,
+    value,
+    () => `${replace ? 'replaced' : 'renewed'} ${value.intermediate}, valid until ${value.not_after}\n`,
+  );
   return exitCodes.ok;
 }

@@ -70,13 +70,16 @@ export class AuthoritySource implements CertificateSource {
     await this.#issue(kept);
   }
 
-  /** Replaces what was revoked since. */
+  /** Replaces what was revoked since, or is of an intermediate that was replaced. */
   async replaceRevoked(): Promise<void> {
     const { authority, log } = this.#options;
     for (const kept of this.#kept.values()) {
       const { certificate, request } = kept;
-      if (certificate === null || (authority.log.get(certificate.serial)?.revoked ?? null) === null) continue;
-      log.warning(`${request.name}, serial ${certificate.serial}, was revoked: another takes its place`);
+      if (certificate === null) continue;
+      const revoked = (authority.log.get(certificate.serial)?.revoked ?? null) !== null;
+      if (!revoked && certificate.issuedBy(authority.issuer)) continue;
+      const why = revoked ? 'was revoked' : 'is of an intermediate that was replaced';
+      log.warning(`${request.name}, serial ${certificate.serial}, ${why}: another takes its place`);
       await this.#renew(request.name);
     }
   }

@@ -45,6 +45,7 @@ const headName = 'issuance.head';
 export class IssuanceLog {
   readonly #directory: string;
   readonly #records = new Map<string, IssuedRecord>();
+  readonly #intermediates = new Map<string, { readonly notAfterMs: number; revokedMs: number | null }>();
   #seq = 0;
   #hash = emptyHash;
   #octets = 0;
@@ -76,6 +77,16 @@ export class IssuanceLog {
     for (const { serial, revoked, notAfterMs } of this.#records.values()) {
       if (revoked === null || notAfterMs + listedAfterEndMs < nowMs) continue;
       entries.push({ serial, timeMs: revoked.timeMs, reasonCode: revocationReasons[revoked.reason] });
+    }
+    return entries;
+  }
+
+  /** Intermediates that are revoked and have not expired: what the root's list holds. */
+  revokedIntermediates(nowMs: number): RevokedEntry[] {
+    const entries: RevokedEntry[] = [];
+    for (const [serial, { notAfterMs, revokedMs }] of this.#intermediates) {
+      if (revokedMs === null || notAfterMs + listedAfterEndMs < nowMs) continue;
+      entries.push({ serial, timeMs: revokedMs, reasonCode: revocationReasons.keyCompromise });
     }
     return entries;
   }
@@ -153,7 +164,12 @@ export class IssuanceLog {
         by: event.by,
         revoked: null,
       });
+    } else if (event.type === 'authority') {
+      if (event.role === 'root') return;
+      this.#intermediates.set(event.serial, { notAfterMs: Date.parse(event.not_after), revokedMs: null });
     } else if (event.type === 'revoked') {
+      const intermediate = this.#intermediates.get(event.serial);
+      if (intermediate !== undefined) intermediate.revokedMs = Date.parse(event.time);
       const record = this.#records.get(event.serial);
       if (record !== undefined) {
         record.revoked = { timeMs: Date.parse(event.time), reason: event.reason as RevocationReason };

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import tls from 'node:tls';
 import { intermediateEntry } from '#certs/ca/certificate-authority.ts';
-import { certifyIntermediate } from '#certs/ca/create-authority.ts';
+import { certifyIntermediate, replaceIntermediate } from '#certs/ca/create-authority.ts';
 import type { IssuedCertificate } from '#certs/ca/issued-certificate.ts';
 import type { RevocationReason } from '#certs/ca/revocation-reason.ts';
 import { type CertificateService, createCertificateService } from '#certs/certificate-service.ts';
@@ -135,6 +135,14 @@ async function overSds(command: readonly string[]): Promise<void> {
       assert.equal(await isLetIn(port, ca, late), true, 'of the renewed intermediate');
       assert.equal(await isLetIn(port, ca, good!), true, 'of the intermediate before');
       assert.equal(await isLetIn(port, ca, bad[0]!), false);
+      // One with another key, because the old one is known to others, voids everything.
+      const edge = service.status()[0]!.serial;
+      await replaceIntermediate(authority.store, root, plan, null, systemClock.wallMs());
+      await service.publishRevocations();
+      await running.until(() => service.status()[0]!.serial !== edge);
+      const fresh = await issue('fresh');
+      await running.until(() => isLetIn(port, ca, fresh));
+      await running.until(async () => !(await isLetIn(port, ca, good!)));
     } finally {
       await running.stop();
     }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { Buffer } from 'node:buffer';
 import { X509Certificate } from 'node:crypto';
 import {
   appendFileSync,
@@ -124,6 +125,11 @@ test('keys are encrypted, by passphrase or key file, and the root can be taken a
   assert.notEqual(after, before);
   const leaf = new X509Certificate(readFileSync(join(run.directory, 'edge.crt'), 'utf8'));
   assert.ok(leaf.verify(new X509Certificate(after).publicKey), 'what was issued before stays valid');
+  assert.match((await run.run('init --replace-intermediate --root-key-file @/root')).out, /^replaced /);
+  const other = new X509Certificate(readFileSync(join(run.directory, 'intermediate.crt'), 'utf8'));
+  assert.ok(!leaf.verify(other.publicKey), 'what was issued before is void');
+  const list = readFileSync(join(run.directory, 'crl', 'root.crl'));
+  assert.ok(list.includes(Buffer.from(renew.json.serial, 'hex')), 'the root says so');
   assert.ok(!(await run.run('log')).out.includes('horse'));
 });
 
