@@ -19,6 +19,7 @@ export type PeerName =
   | 'h2load'
   | 'curl'
   | 'openssl'
+  | 'testssl'
   | 'pebble'
   | 'pebble-challtestsrv'
   | 'go'
@@ -38,6 +39,7 @@ const peers: Readonly<Record<PeerName, { readonly requiredAs: string; readonly f
   h2load: { requiredAs: 'h2load', files: ['h2load'] },
   curl: { requiredAs: 'curl', files: ['curl'] },
   openssl: { requiredAs: 'openssl', files: ['openssl'] },
+  testssl: { requiredAs: 'testssl', files: ['testssl', 'testssl.sh'] },
   pebble: { requiredAs: 'pebble', files: ['pebble'] },
   'pebble-challtestsrv': { requiredAs: 'pebble', files: ['pebble-challtestsrv'] },
   go: { requiredAs: 'go', files: ['go'] },
