@@ -11,6 +11,8 @@ import { UsageError } from './usage-error.ts';
 export interface ServeOptions {
   /** SDS address, or null for none. */
   readonly listen: string | null;
+  /** File of further SDS addresses with their guards, or null. */
+  readonly sdsConfig: string | null;
   /** Address of the control interface, or null. */
   readonly control: string | null;
   /** Address of the signing API over TLS, or null. */
@@ -42,7 +44,12 @@ export interface HostPort {
 export const serveFlags: readonly Flag[] = [
   ...storeFlags,
   { name: 'listen', value: 'ADDRESS', help: 'SDS over gRPC: 127.0.0.1:PORT, [::1]:PORT or unix:PATH' },
-  { name: 'control', value: 'ADDRESS', help: 'local HTTP interface: GET /certificates, POST /rotate' },
+  {
+    name: 'sds-config',
+    value: 'FILE',
+    help: 'further SDS addresses: mutual TLS and who may fetch what, a socket for each group of secrets',
+  },
+  { name: 'control', value: 'ADDRESS', help: 'local HTTP interface: GET /certificates, GET /status, POST /rotate' },
   { name: 'api', value: '[HOST:]PORT', help: 'signing API over TLS; HOST is 127.0.0.1' },
   {
     name: 'api-name',
@@ -99,6 +106,7 @@ export function readServeOptions(given: GivenFlags): ServeOptions {
   if (!/^[1-9][0-9]{0,5}$/.test(rate)) throw new UsageError(`--rate ${rate} is not a number of requests`);
   const options = {
     listen: local(given, 'listen'),
+    sdsConfig: given.text('sds-config'),
     control: local(given, 'control'),
     api: hostPort(given, 'api'),
     apiDns: names.length === 0 ? ['localhost'] : names.filter((name) => !address.test(name)),
@@ -112,8 +120,10 @@ export function readServeOptions(given: GivenFlags): ServeOptions {
     watched: given.all('watch').map(readWatched),
     acmeConfig: given.text('acme'),
   };
-  if (options.listen === null && options.api === null && options.http === null) {
-    throw new UsageError('nothing to serve: give --listen (SDS), --api (signing) or --http (revocation lists)');
+  if (options.listen === null && options.sdsConfig === null && options.api === null && options.http === null) {
+    throw new UsageError(
+      'nothing to serve: give --listen or --sds-config (SDS), --api (signing) or --http (revocation lists)',
+    );
   }
   return options;
 }

@@ -12,6 +12,7 @@ import { defaultRenewalFraction } from '../ca/renewal-time.ts';
 import { type CertificateService, createCertificateService } from '../certificate-service.ts';
 import { createControlApi } from '../control-api.ts';
 import { splitHostPort } from '../loopback.ts';
+import { readSdsConfigFile } from '../sds/sds-config.ts';
 import { AuthoritySource } from '../sources/authority-source.ts';
 import { openSources } from '../sources/open-sources.ts';
 import { TokenStore } from '../store/token-store.ts';
@@ -63,6 +64,7 @@ async function open(
   closers.push(() => void sources.close());
   const service = await createCertificateService({
     ...options,
+    sdsListeners: options.sdsConfig === null ? [] : readSdsConfigFile(options.sdsConfig),
     sources: sources.sources,
     directory: directoryOf(given, context),
     secret: secretOf(given, context),
@@ -74,6 +76,9 @@ async function open(
   closers.push(() => service.close());
   const ports: Record<string, number> = {};
   if (options.listen !== null) ports['sds'] = service.port;
+  service.sdsPorts.forEach((port, i) => {
+    ports[`sds ${i}`] = port;
+  });
   if (options.control !== null) {
     const [app, address] = [createControlApi(service), splitHostPort(options.control)];
     ports['control'] = await listenPlain('control', app, address, closers);

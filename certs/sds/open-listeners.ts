@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Clock } from '#gateway/runtime/clock.ts';
 import { identifyPeer } from '../api/peer-identity.ts';
@@ -37,7 +38,7 @@ function tlsOptions(
   { authority, clock, certificate }: ListenerSurroundings,
 ): SdsPortOptions {
   if (certificate(name) === null) throw new SdsConfigError(`tls.certificate: there is no certificate named '${name}'`);
-  const trusted = clientAuthorities === null ? null : readFileSync(clientAuthorities, 'utf8');
+  const trusted = clientAuthorities === null ? null : readAuthorities(clientAuthorities);
   return {
     tls: {
       current() {
@@ -51,6 +52,16 @@ function tlsOptions(
     },
     ...(trusted !== null ? {} : { judge: (shown) => problemOf(identifyPeer(authority, shown, clock.wallMs())) }),
   };
+}
+
+function readAuthorities(path: string): string {
+  try {
+    const pem = readFileSync(path, 'utf8');
+    new X509Certificate(pem);
+    return pem;
+  } catch (error) {
+    throw new SdsConfigError(`tls.client_ca: ${path} holds no certificate: ${(error as Error).message}`);
+  }
 }
 
 function problemOf(identified: object | string): string {

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { CertificateError } from '../ca/issued-certificate.ts';
 import { isLoopback } from '../loopback.ts';
 import type { AccessRule } from './access-policy.ts';
 
@@ -20,7 +22,7 @@ export interface SdsListenerConfig {
 }
 
 /** An SDS configuration that cannot be used; the message names each place. */
-export class SdsConfigError extends Error {
+export class SdsConfigError extends CertificateError {
   override readonly name: string = 'SdsConfigError';
 }
 
@@ -38,6 +40,17 @@ const schema = z.strictObject({ listeners: z.array(listener).min(1).max(64) });
 
 const identityPattern = /^(uri|dns):./;
 const writableByAll = 0o007;
+
+/** Reads an SDS configuration from a file. Throws {@link SdsConfigError}. */
+export function readSdsConfigFile(path: string): SdsListenerConfig[] {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new SdsConfigError(`${path} cannot be read: ${(error as Error).message}`);
+  }
+  return readSdsConfig(text);
+}
 
 /** Reads an SDS configuration in YAML or JSON. Throws {@link SdsConfigError}. */
 export function readSdsConfig(text: string): SdsListenerConfig[] {

@@ -2,13 +2,14 @@ import { lstatSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import process from 'node:process';
 import type { Address } from '#gateway/base/address.ts';
+import { CertificateError } from '../ca/issued-certificate.ts';
 
 /** Write bits of group and others. */
 const writableByOthers = 0o022;
 const stickyBit = 0o1000;
 
 /** Why a unix socket cannot be guarded by its folder. */
-export class SocketFolderError extends Error {
+export class SocketFolderError extends CertificateError {
   override readonly name: string = 'SocketFolderError';
 }
 

@@ -25,6 +25,7 @@ test('the API is on the loopback interface unless a host is named', () => {
   assert.deepEqual(read('--dir d --api 8443').api, { host: '127.0.0.1', port: 8443 });
   assert.deepEqual(read('--dir d --api 0.0.0.0:8443').api, { host: '0.0.0.0', port: 8443 });
   assert.deepEqual(read('--dir d --http [::]:80').http, { host: '::', port: 80 });
+  assert.equal(read('--dir d --sds-config f').sdsConfig, 'f');
   const named = read('--dir d --api 1 --api-name certs.test --api-name 10.0.0.1 --api-name ::1');
   assert.deepEqual([named.apiDns, named.apiIp], [['certs.test'], ['10.0.0.1', '::1']]);
 });
