@@ -20,9 +20,8 @@ export const requestedServerName: Operator = {
   params: 'optional',
   length: false,
   compile(params, name) {
-    const [order = '', which = 'ORIG_OR_HOST', ...more] = params.split(':');
-    const host = hosts[which];
-    if (more.length > 0) throw new ConfigError('', `%${name}%: at most two options are taken, not '${params}'`);
+    const [order = '', which = ''] = params.split(':'); // what follows a second colon is let pass, as in Envoy
+    const host = hosts[which === '' ? 'ORIG_OR_HOST' : which];
     if (host === undefined) {
       throw new ConfigError('', `%${name}%: option '${which}' is not one of ORIG, HOST and ORIG_OR_HOST`);
     }
