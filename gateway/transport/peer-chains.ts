@@ -1,22 +1,26 @@
+import { createHash } from 'node:crypto';
 import { Certificate } from './validator/certificate.ts';
 
-/** Intermediates of accepted chains that are kept. */
-const maxRemembered = 512;
+/** Certificates of accepted chains that are kept, leaves and intermediates apart. */
+const maxRemembered = 256;
 
 /**
- * Parses what peers send. Node keeps only the leaf in a session, so that a resumed connection shows no intermediates: those of
- * accepted paths are remembered and stand in. They are authorities that an anchor vouched for, so clients cannot flood this.
+ * Parses what peers send, and remembers the certificates of accepted ones. Who comes again is not parsed again, nor are its
+ * signatures checked again; all else is judged anew. And Node keeps only the leaf in a session, so that a resumed connection
+ * shows no intermediates: those that are remembered stand in. Only what an anchor vouched for gets in here, so clients cannot
+ * flood it.
  */
 export class PeerChains {
+  readonly #leaves = new Map<string, Certificate>();
   readonly #intermediates = new Map<string, Certificate>();
 
   /**
    * The peer's certificates, leaf first; null: one of them is malformed. With `resumed`, what is missing after a lone leaf comes
-   * from what is remembered; the verdict on it is made anew all the same.
+   * from what is remembered.
    */
   parse(sent: readonly Uint8Array[], resumed: boolean): readonly Certificate[] | null {
     try {
-      const chain = sent.map((der) => new Certificate(new Uint8Array(der)));
+      const chain = sent.map((der) => this.#certificate(der));
       return resumed && chain.length === 1 ? [...chain, ...this.#intermediates.values()] : chain;
     } catch {
       return null; // not DER, or not a certificate
@@ -29,15 +33,21 @@ export class PeerChains {
     return path.slice(0, -1).map((certificate) => certificate.der);
   }
 
-  /** Remembers the intermediates of an accepted path, which goes from the leaf to its anchor. */
+  /** Remembers an accepted path, which goes from the leaf to its anchor. */
   remember(path: readonly Certificate[]): void {
-    for (let i = 1; i < path.length - 1; i++) {
-      const certificate = path[i]!;
-      this.#intermediates.delete(certificate.fingerprint);
-      this.#intermediates.set(certificate.fingerprint, certificate);
-      if (this.#intermediates.size > maxRemembered) {
-        this.#intermediates.delete(this.#intermediates.keys().next().value!);
-      }
-    }
+    for (let i = 0; i < path.length - 1; i++) keep(i === 0 ? this.#leaves : this.#intermediates, path[i]!);
   }
+
+  #certificate(der: Uint8Array): Certificate {
+    const fingerprint = createHash('sha256').update(der).digest('hex');
+    const known = this.#leaves.get(fingerprint) ?? this.#intermediates.get(fingerprint);
+    return known ?? new Certificate(new Uint8Array(der), fingerprint);
+  }
+}
+
+/** Puts a certificate last, and drops the first when there are too many. */
+function keep(list: Map<string, Certificate>, certificate: Certificate): void {
+  list.delete(certificate.fingerprint);
+  list.set(certificate.fingerprint, certificate);
+  if (list.size > maxRemembered) list.delete(list.keys().next().value!);
 }

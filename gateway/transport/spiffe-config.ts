@@ -48,6 +48,9 @@ export function readTrustDomains(
   let bundles: TrustBundle[] = [];
   if (message.trustBundles !== undefined) {
     const json = read(message.trustBundles, 'trust_bundles');
+    if (message.trustBundles.specifier.case === 'filename') {
+      at.warning('trust_bundles', 'is read with the configuration, and not again when the file changes as in Envoy');
+    }
     if (json !== null) bundles = at.at('trust_bundles').try(() => readTrustBundles(json)) ?? [];
   } else {
     message.trustDomains.forEach((domain, i) => {

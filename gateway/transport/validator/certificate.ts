@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { createHash, X509Certificate } from 'node:crypto';
+import { createHash, type KeyObject, X509Certificate } from 'node:crypto';
 import { DerError, DerReader, DerTag } from '#gateway/protocol/x509/der.ts';
 import { type AuthorityKey, authorityKeyMatches, type KeyOwner } from './authority-key.ts';
 import { keyUsage, readExtensions } from './certificate-extensions.ts';
@@ -57,10 +57,15 @@ export class Certificate implements KeyOwner, ConstrainedNames, PolicyHolder {
   /** Self-issued, and nothing speaks against its having signed itself. The signature is not looked at. */
   readonly selfSigned: boolean;
   #x509: X509Certificate | null = null;
+  #publicKey: KeyObject | null = null;
+  /** Whose key is known to have made the signature: that is checked once for each pair. */
+  #signer: Certificate | null = null;
   #fingerprint = '';
 
-  constructor(der: Uint8Array) {
+  /** `fingerprint` may be given when it is known. */
+  constructor(der: Uint8Array, fingerprint = '') {
     this.der = der;
+    this.#fingerprint = fingerprint;
     const whole = new DerReader(der);
     const outer = whole.next(DerTag.Sequence).inside();
     whole.end();
@@ -125,6 +130,16 @@ export class Certificate implements KeyOwner, ConstrainedNames, PolicyHolder {
     return this.#x509;
   }
 
+  /** Its key, or null for one that the runtime does not know. */
+  get publicKey(): KeyObject | null {
+    try {
+      this.#publicKey ??= this.x509.publicKey;
+    } catch {
+      return null;
+    }
+    return this.#publicKey;
+  }
+
   /** SHA-256 of the certificate in lower-case hexadecimal. */
   get fingerprint(): string {
     if (this.#fingerprint === '') this.#fingerprint = createHash('sha256').update(this.der).digest('hex');
@@ -145,11 +160,16 @@ export class Certificate implements KeyOwner, ConstrainedNames, PolicyHolder {
 
   /** Whether `issuer`'s key made the signature. */
   signedBy(issuer: Certificate): boolean {
+    if (this.#signer === issuer) return true;
+    const key = issuer.publicKey;
+    if (key === null) return false;
     try {
-      return this.x509.verify(issuer.x509.publicKey);
+      if (!this.x509.verify(key)) return false;
     } catch {
-      return false; // a key or signature algorithm that the runtime does not know
+      return false; // a signature algorithm that the runtime does not know
     }
+    this.#signer = issuer;
+    return true;
   }
 }
 

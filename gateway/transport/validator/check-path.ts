@@ -55,7 +55,7 @@ function signatureProblem(path: readonly Certificate[], rules: PathRules, nowMs:
     const certificate = path[depth]!;
     const issuer = path[depth + 1];
     if (issuer !== undefined && !certificate.signedBy(issuer)) {
-      const text = knownKey(issuer) ? 'certificate signature failure' : 'unable to decode issuer public key';
+      const text = issuer.publicKey === null ? 'unable to decode issuer public key' : 'certificate signature failure';
       return { text, depth };
     }
     if (rules.allowExpired) continue;
@@ -64,14 +64,6 @@ function signatureProblem(path: readonly Certificate[], rules: PathRules, nowMs:
     if (certificate.notAfterMs <= seconds) return { text: 'certificate has expired', depth };
   }
   return null;
-}
-
-function knownKey(certificate: Certificate): boolean {
-  try {
-    return certificate.x509.publicKey.type === 'public';
-  } catch {
-    return false;
-  }
 }
 
 function namesProblem(path: readonly Certificate[]): PathProblem | null {

@@ -1,4 +1,3 @@
-import type { KeyObject } from 'node:crypto';
 import { authorityKeyMatches } from './authority-key.ts';
 import type { Certificate } from './certificate.ts';
 import { keyUsage } from './certificate-extensions.ts';
@@ -43,12 +42,8 @@ function problemOf(path: readonly Certificate[], depth: number, rules: PathRules
   if ((score & fitsScope) === 0) return 'Different CRL scope';
   const time = timeProblem(crl, rules, nowMs);
   if (time !== '') return time;
-  let key: KeyObject;
-  try {
-    key = issuer.x509.publicKey;
-  } catch {
-    return 'unable to decode issuer public key';
-  }
+  const key = issuer.publicKey;
+  if (key === null) return 'unable to decode issuer public key';
   if (!crl.signedBy(key)) return 'CRL signature failure';
   if (crl.unknownCritical) return 'unhandled critical CRL extension';
   return crl.revokes(certificate.serial) ? pathText.revoked : '';
