@@ -49,5 +49,4 @@ export const tlsObservations: readonly string[] = [
   '`%REQUESTED_SERVER_NAME%` is known from the handshake too; Envoy knows it from `tls_inspector` only.',
   '`tls_context: { validated: true }` also matches requests on resumed sessions, whose certificate is judged anew; Envoy matches them only with `validated: false`.',
   'Control characters in alternative names are written as `%XX` in logs, headers and matches; Envoy writes them as they are.',
-  'On Node and Deno a client that closes its connection during the handshake is noticed at `transport_socket_connect_timeout`.',
 ];
