@@ -102,7 +102,7 @@ test('keys that are too weak, too large or of another kind are refused', async (
   const world = new AuthorityWorld();
   t.after(() => world.remove());
   const authority = await world.create();
-  for (const algorithm of keyAlgorithms.slice(0, 3)) {
+  for (const algorithm of keyAlgorithms) {
     assert.equal(keyProblem(createPublicKey((await generatePrivateKey(algorithm)).reveal())), null);
   }
   const weak = generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey;
