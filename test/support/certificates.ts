@@ -43,6 +43,12 @@ const algorithms = {
 } as const;
 /** An extension that no library knows, marked critical. */
 export const unknownCriticalExtension: x509.Extension = new x509.Extension('1.2.3.4.5', true, new Uint8Array([5, 0]));
+/** The TLS feature extension that demands an OCSP staple. RFC 7633. */
+export const mustStapleExtension: x509.Extension = new x509.Extension(
+  '1.3.6.1.5.5.7.1.24',
+  false,
+  new Uint8Array([0x30, 3, 2, 1, 5]),
+);
 /** A KeyUsage with one bit. */
 export function keyUsageExtension(usage: 'digitalSignature' | 'keyEncipherment'): x509.Extension {
   return new x509.KeyUsagesExtension(x509.KeyUsageFlags[usage], true);
