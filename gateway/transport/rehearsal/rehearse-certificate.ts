@@ -7,6 +7,7 @@ import { dateText, nameOf, readPem } from './read-pem.ts';
 import { type Finding, Findings } from './rules.ts';
 import { coversName, type SecretUses } from './secret-uses.ts';
 
+const minRsaBits = 2048;
 /** Ends of validity may differ by this much without a word. */
 const toleranceMs = 3_600_000;
 
@@ -30,6 +31,8 @@ export function rehearseCertificate(
   const findings = new Findings(inForce !== null);
   const chain = readPem(secret.certificateChain, 'certificate chain', findings);
   if (chain === null) return findings.list;
+  const weak = weakKey(chain[0]!);
+  if (weak !== '') findings.add('key-weak', weak);
   if (withKey) findInKey(chain, secret.privateKey, findings);
   if (findings.list.length > 0) return findings.list;
   const replaced = inForce === null ? null : parsed(inForce.certificateChain);
@@ -44,6 +47,17 @@ export function rehearseCertificate(
 export function namesOf({ alternativeNames, commonName }: Certificate): string[] {
   const dns = alternativeNames.filter(({ kind }) => kind === 'dns').map(({ value }) => value.toLowerCase());
   return dns.length > 0 || commonName === '' ? dns : [commonName.toLowerCase()];
+}
+
+/** Why the key of a certificate is too weak to be served with, or ''. Envoy's limit. */
+export function weakKey({ x509 }: Certificate): string {
+  let bits: number | undefined;
+  try {
+    bits = x509.publicKey.asymmetricKeyDetails?.modulusLength;
+  } catch {
+    return ''; // a key that this runtime does not know: the comparison with the private key says so
+  }
+  return bits !== undefined && bits < minRsaBits ? `the RSA key has ${bits} bits, fewer than ${minRsaBits}` : '';
 }
 
 function findInKey(chain: readonly Certificate[], privateKey: string, findings: Findings): void {

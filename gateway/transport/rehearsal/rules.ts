@@ -10,6 +10,7 @@ export type RuleCode =
   | 'certificate-malformed'
   | 'key-malformed'
   | 'key-mismatch'
+  | 'key-weak'
   | 'expired'
   | 'not-yet-valid'
   | 'ends-sooner'
@@ -59,6 +60,7 @@ export const rehearsalRules: Readonly<Record<RuleCode, RehearsalRule>> = {
     'the private key cannot be parsed (or is encrypted, without a password)',
   ),
   'key-mismatch': passing('refuse', 'refuse', 'the private key does not belong to the first certificate'),
+  'key-weak': rule('refuse', 'refuse', 'an RSA key has fewer than 2048 bits, which Envoy refuses too'),
   expired: rule('warn', 'refuse', 'the certificate has expired'),
   'not-yet-valid': rule('warn', 'refuse', 'the certificate is not valid yet'),
   'ends-sooner': rule('warn', 'warn', 'it expires before the one that it replaces'),

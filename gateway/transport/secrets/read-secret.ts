@@ -5,7 +5,7 @@ import type { Diagnostics } from '#gateway/config/diagnostics.ts';
 import type { TlsCertificate } from '#proto-types/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
 import { compileIdentity } from '../identity.ts';
 import { privateKeyBlock } from '../rehearsal/read-pem.ts';
-import { rehearseCertificate } from '../rehearsal/rehearse-certificate.ts';
+import { rehearseCertificate, weakKey } from '../rehearsal/rehearse-certificate.ts';
 import { noUses } from '../rehearsal/secret-uses.ts';
 import { need } from '../tls-parameters.ts';
 
@@ -62,7 +62,10 @@ export function readTlsCertificate(
     diagnostics.error(fieldOf(identity), found?.detail ?? identity);
     return null;
   }
-  return secret;
+  const weak = weakKey(identity.leaf);
+  if (weak === '') return secret;
+  diagnostics.error('certificate_chain', weak);
+  return null;
 }
 
 // The field that a reason is about.

@@ -209,6 +209,43 @@ describe('rehearsal of a certificate', () => {
   });
 });
 
+/** An RSA key of 1024 bits, certified by itself until 2126: nothing here makes such keys. */
+const weakPem = `-----BEGIN CERTIFICATE-----
+MIICCTCCAXKgAwIBAgIUN6kNYVZO6vdPwtfBW8FSaan7Ed8wDQYJKoZIhvcNAQEL
+BQAwDzENMAsGA1UEAwwEd2VhazAgFw0yNjExMjIwMjQyMzdaGA8yMTI2MTAyOTAy
+NDIzN1owDzENMAsGA1UEAwwEd2VhazCBnzANBgkqhkiG9w0BAQEFAAOBjQAwgYkC
+gYEA1ND/WIt9S6VB4VbA6mSU3mKSTub9IdzQQ6qSSDwkwwhb3Xloj3ijg3OwPBc1
+0NT0Ko5CAHGxtzbQnNRQvgru43lJOOvkWyjZ4A9Kanro9drzhAbebYvhtqz9uE1r
+fGPei0JWuKbxAzsz45P2X7pI0211Jm/UpIPzPn9AoTU4aacCAwEAAaNgMF4wHQYD
+VR0OBBYEFLw6rsmWb8LYytmsX0h7KPWJ55iFMB8GA1UdIwQYMBaAFLw6rsmWb8LY
+ytmsX0h7KPWJ55iFMAkGA1UdEwQCMAAwEQYDVR0RBAowCIIGYS50ZXN0MA0GCSqG
+SIb3DQEBCwUAA4GBADZSw4iPuAT+oUmwiZZgfqjyGNDPjRv5OSOsUNvRQtVbKSCO
+5pbGHJA4Et/Wg/ZAYkxMmcaPaqHphZJ3h36//pl0+DFQRYfm8Lj2xdHlpoUUIbiE
+Ff/tfgsua9ZzqighhIp5aNFz9zDchcyAdpM0aFoXbow/M/3YruR86zB+7wLE
+-----END CERTIFICATE-----
+`;
+const weakPrivateKey = `-----BEGIN PRIVATE KEY-----
+MIICdwIBADANBgkqhkiG9w0BAQEFAASCAmEwggJdAgEAAoGBANTQ/1iLfUulQeFW
+wOpklN5ikk7m/SHc0EOqkkg8JMMIW915aI94o4NzsDwXNdDU9CqOQgBxsbc20JzU
+UL4K7uN5STjr5Fso2eAPSmp66PXa84QG3m2L4bas/bhNa3xj3otCVrim8QM7M+OT
+9l+6SNNtdSZv1KSD8z5/QKE1OGmnAgMBAAECgYEA082hpLVHISc69xMJcv5hrya5
+aG+6FJ6YZA/6AIxjJfxGuZigeNHfIu/bwSJ0e//FdikZBSoibi7O1pb0OP/WmZu7
+LvPvT9Zt1myoIb/hOJl0w1lXCAO0+CY6rFRk9Saa43wrC0pWkpa6jdn9fEDjox6q
+KcyP7jqrlTT9uilxFUECQQDqDD+SODMfIEUD/KfH4dkb4HCSwNcbCsKi7uM9voGU
+WqP/C0zvxJXFO7lmop7D9oilC0cOLBICBEX6GPCT3DnhAkEA6Mb1S6DUgYFx9udr
+96aB6ErJU/YlK366AFo4FehDSP9yQhhvUSqkXV4ieWzdOUe+9kBGYhBVxYxMxe90
+KLpkhwJAaMBao4Lrvn6e5Q3ruhZnKYbmW4hbvgqu2mW45yWgsVlwFPJl2NpPfhsg
++8LE9EgfGF9XygwHc0eeWjVXV5Y1gQJAG1TZEmM08GvRhMsRa0easzqsvvYE0UGU
+91uggDoARH7x3H7f+yjFmczmwVkd9I7PBjzvxq3iVEqv7QG7otiX2wJBALiZUU7I
+sKCeTO0OPfWwkrdLvLUXez1eLhakwrUkkl0p18Ix0VciusnSsJHPlRDgJvu53nh6
+8nY8w4jq2wPQ0DI=
+-----END PRIVATE KEY-----
+`;
+
+it('an RSA key of 1024 bits is refused, as by Envoy', () => {
+  assert.deepEqual(codes({ certificateChain: weakPem, privateKey: weakPrivateKey }, null), ['refuse key-weak']);
+});
+
 describe('rehearsal of authorities', () => {
   const bundle = (...all: TestCertificate[]): { trustedCa: string } => ({
     trustedCa: all.map(({ certificate }) => certificate).join(''),
