@@ -15,3 +15,12 @@ export function peerNames(certificate: Uint8Array): string[] {
     return [];
   }
 }
+
+/** When a certificate ends, wall clock milliseconds; 0 when it cannot be read. */
+export function certificateEndMs(certificate: Uint8Array): number {
+  try {
+    return new CertificateFacts(certificate).notAfterMs;
+  } catch {
+    return 0;
+  }
+}

@@ -17,7 +17,7 @@ import { AccessPolicy, type AccessRule } from './access-policy.ts';
 import { DeltaSubscription } from './delta-subscription.ts';
 import type { EncodedResponses } from './encoded-responses.ts';
 import { OfferedSecrets } from './offered-secrets.ts';
-import { peerNames } from './peer-names.ts';
+import { certificateEndMs, peerNames } from './peer-names.ts';
 import { sdsService } from './sds-service.ts';
 import { type SdsPeer, SdsStream, type SdsStreamServices } from './sds-stream.ts';
 import { SdsTls, type SdsTlsIdentity } from './sds-tls.ts';
@@ -41,7 +41,7 @@ const pingTimeoutMs = 20_000;
 export interface SdsPortOptions {
   /** TLS with required client certificates; absent: clear text, for loopback addresses and unix sockets. */
   readonly tls?: SdsTlsIdentity | undefined;
-  /** Judges a client's certificate beyond its signature and dates, for each stream: '' or why it counts for nothing. */
+  /** Judges a client's certificate beyond its signature and dates, before each response: '' or why it counts for nothing. */
   readonly judge?: ((certificate: Uint8Array) => string) | undefined;
   /** Absent or empty: everything for whoever can connect. */
   readonly access?: readonly AccessRule[] | undefined;
@@ -164,11 +164,18 @@ export class SdsPort {
   #peerOf(call: Call): SdsPeer {
     const address = call.getPeer();
     const raw = call.getAuthContext().sslPeerCertificate?.raw;
-    if (raw === undefined || raw.length === 0) return { address, identity: [] };
-    const problem = this.#options.judge?.(raw) ?? '';
-    if (problem === '') return { address, identity: peerNames(raw) };
-    this.#services.log.warning(`${address}: its certificate does not count: ${printable(problem)}`);
-    return { address, identity: [] };
+    if (raw === undefined || raw.length === 0) return { address, identity: [], problem: noProblem };
+    const problem = (): string => this.#judge(raw);
+    const found = problem();
+    if (found === '') return { address, identity: peerNames(raw), problem };
+    this.#services.log.warning(`${address}: its certificate does not count: ${printable(found)}`);
+    return { address, identity: [], problem };
+  }
+
+  // The handshake has judged signature and dates; streams live long after it.
+  #judge(certificate: Uint8Array): string {
+    if (certificateEndMs(certificate) <= this.#services.clock.wallMs()) return 'the client certificate has expired';
+    return this.#options.judge?.(certificate) ?? '';
   }
 
   /** What a client may have, or why it may have nothing. */
@@ -193,3 +200,7 @@ function hostAndPort(address: string): { host: string; port: number } {
 }
 
 function ignore(): void {}
+
+function noProblem(): string {
+  return '';
+}

@@ -1,5 +1,5 @@
 import type { Buffer } from 'node:buffer';
-import type { ServerDuplexStream } from '@grpc/grpc-js';
+import { type ServerDuplexStream, status } from '@grpc/grpc-js';
 import type { Logger } from '#gateway/base/log.ts';
 import { printable } from '#gateway/base/printable.ts';
 import type { Clock } from '#gateway/runtime/clock.ts';
@@ -16,6 +16,8 @@ const maxNackCharacters = 1000;
 export interface SdsPeer {
   readonly address: string;
   readonly identity: readonly string[];
+  /** Why its certificate does not count any more: expired or revoked since; '' while it does. */
+  problem(): string;
 }
 
 /** What the streams of a server share. */
@@ -40,6 +42,7 @@ export class SdsStream<Request extends { readonly node?: Node | undefined }> imp
   readonly #since: string;
   #node = '';
   #blocked = false;
+  #ended = false;
   #acknowledged = '';
   #refused: SdsRefusal | null = null;
   #toldDenied = false;
@@ -124,7 +127,15 @@ export class SdsStream<Request extends { readonly node?: Node | undefined }> imp
   }
 
   #send(): void {
-    if (this.#blocked) return;
+    if (this.#blocked || this.#ended) return;
+    const problem = this.#peer.problem();
+    if (problem !== '') {
+      // It comes back with the certificate that it has now, and is judged by that.
+      this.#ended = true;
+      this.#services.log.warning(`${this.#name}: ended: ${printable(problem)}`);
+      this.#call.emit('error', { code: status.UNAUTHENTICATED, details: problem });
+      return;
+    }
     const response = this.#subscription.next();
     if (response === null) return;
     this.#blocked = !this.#call.write(response.octets);

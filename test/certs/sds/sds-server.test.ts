@@ -207,6 +207,39 @@ test('mutual TLS: a name in the certificate says who may fetch what; the server 
   close();
 });
 
+test('a client whose certificate is revoked or ends gets nothing more on a stream that is open', async () => {
+  const ca = await createCertificate({ name: 'ca', ca: true });
+  const own = await createCertificate({ name: 'server', sans: ['dns:localhost'], issuer: ca });
+  const client = await createCertificate({ name: 'client', sans: ['dns:c.test'], issuer: ca });
+  const { resources } = world('a');
+  let [nowMs, revoked] = [Date.now(), false];
+  const clock = { nowMs: () => nowMs, wallMs: () => nowMs };
+  const server = new SdsServer(resources, new Logger('sds', { write() {} }, 'error'), clock);
+  const identity = { certificate: own.certificate, key: own.privateKey, clientAuthorities: ca.certificate };
+  const port = await server.listen('127.0.0.1:0', {
+    tls: { current: () => identity },
+    judge: () => (revoked ? 'it was revoked' : ''),
+    access: [{ identities: ['dns:c.test'], secrets: ['*'] }],
+  });
+  const rpc = new Client(`localhost:${port}`, credentials(ca, client));
+  const [one, two] = [rpc.stream(['a']), rpc.stream(['a'])];
+  await until(() => one.responses.length === 1 && two.responses.length === 1);
+  revoked = true;
+  resources.set(validationContextSecret('a', 'new'));
+  await until(() => one.code !== -1 && two.code !== -1);
+  assert.deepEqual([one.code, two.code], [grpc.status.UNAUTHENTICATED, grpc.status.UNAUTHENTICATED]);
+  assert.deepEqual([one.responses.length, two.responses.length], [1, 1]);
+  await until(() => server.status().streams === 0);
+  revoked = false;
+  const three = rpc.stream(['a']);
+  await until(() => three.responses.length === 1);
+  nowMs += 100 * 365 * 86_400_000;
+  resources.set(validationContextSecret('a', 'newer'));
+  await until(() => three.code === grpc.status.UNAUTHENTICATED);
+  rpc.close();
+  server.close();
+});
+
 test('unix sockets: one for each group of secrets, guarded by folder and mode', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'sluice-sds-'));
   const { server, close } = world('web', 'db');
