@@ -52,10 +52,10 @@ export class AcmeOrderRunner {
   ): Promise<CertificateRecord> {
     let subject = `order '${settings.name}' (${settings.dns.join(', ')})`;
     try {
-      this.#requireResponder(settings);
+      const responder = this.#responderFor(settings);
       const { record, order } = await this.#begin(connection, settings, replaces);
       subject = `${subject} ${record.url}`;
-      return await this.#finish(connection, record, order, signal);
+      return await this.#finish(connection, record, order, responder, signal);
     } catch (error) {
       const failure = asAcmeError(error);
       // What the authority has turned down is not gone on with; what was only interrupted is.
@@ -65,8 +65,9 @@ export class AcmeOrderRunner {
   }
 
   /** Before anything is asked: an order that cannot be proven costs all the same. */
-  #requireResponder({ challenge }: AcmeCertificateSettings): void {
-    if (this.#options.responders.some(({ type }) => type === challenge)) return;
+  #responderFor({ challenge }: AcmeCertificateSettings): ChallengeResponder {
+    const responder = this.#options.responders.find(({ type }) => type === challenge);
+    if (responder !== undefined) return responder;
     const flag = challenge === 'dns-01' ? '--dns-hook COMMAND' : '--challenge';
     throw new AcmeError('settings', `nothing here answers ${challenge}: see ${flag}`);
   }
@@ -127,15 +128,16 @@ export class AcmeOrderRunner {
     connection: AcmeConnection,
     record: OrderRecord,
     begun: AcmeOrder,
+    responder: ChallengeResponder,
     signal: AbortSignal,
   ): Promise<CertificateRecord> {
-    const { storage, clock, timers, log, responders } = this.#options;
+    const { storage, clock, timers, log } = this.#options;
     const { settings } = record;
     const limits = { clock, timers, endMs: clock.nowMs() + orderTimeoutMs, signal };
     const look = (): Promise<Polled<AcmeOrder>> => connection.getOrder(begun.url);
     let order = begun;
     if (order.status === 'pending') {
-      await new AuthorizationRunner(connection, responders, settings, limits, log).proveAll(order.authorizations);
+      await new AuthorizationRunner(connection, responder, limits, log).proveAll(order.authorizations);
       order = await pollUntil(look, ({ status }) => status !== 'pending', limits);
     }
     if (order.status === 'ready') {

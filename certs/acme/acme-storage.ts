@@ -22,8 +22,3 @@ export interface AcmeStorage {
   acquire(key: string, lifetimeMs: number): Promise<StorageLock | null>;
   close(): Promise<void>;
 }
-
-/** Whether a text can be a segment of a key. */
-export function isKeySegment(text: string): boolean {
-  return /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}$/.test(text);
-}

@@ -2,7 +2,6 @@ import type { Logger } from '#gateway/base/log.ts';
 import { printable } from '#gateway/base/printable.ts';
 import type { AcmeAuthorization, AcmeChallenge, AcmeConnection } from './acme-connection.ts';
 import { AcmeError, asAcmeError, describeProblem, interruptions } from './acme-error.ts';
-import type { AcmeCertificateSettings } from './acme-settings.ts';
 import type { ChallengeResponder, PresentedChallenge } from './challenge-responder.ts';
 import { type OrderLimits, pollUntil } from './poll-until.ts';
 
@@ -17,21 +16,13 @@ interface Proof {
 /** Proves the names of one order: all answers are prepared, then the authority is told, then all verdicts are awaited. */
 export class AuthorizationRunner {
   readonly #connection: AcmeConnection;
-  readonly #settings: AcmeCertificateSettings;
-  readonly #responder: ChallengeResponder | undefined;
+  readonly #responder: ChallengeResponder;
   readonly #limits: OrderLimits;
   readonly #log: Logger;
 
-  constructor(
-    connection: AcmeConnection,
-    responders: readonly ChallengeResponder[],
-    settings: AcmeCertificateSettings,
-    limits: OrderLimits,
-    log: Logger,
-  ) {
+  constructor(connection: AcmeConnection, responder: ChallengeResponder, limits: OrderLimits, log: Logger) {
     this.#connection = connection;
-    this.#settings = settings;
-    this.#responder = responders.find(({ type }) => type === settings.challenge);
+    this.#responder = responder;
     this.#limits = limits;
     this.#log = log;
   }
@@ -39,8 +30,6 @@ export class AuthorizationRunner {
   /** Throws an `AcmeError` that names every name that was not proven. Answers are cleared up either way. */
   async proveAll(urls: readonly string[]): Promise<void> {
     const responder = this.#responder;
-    if (responder === undefined)
-      throw new AcmeError('settings', `nothing here answers ${this.#settings.challenge}: see --challenge`);
     const proofs: Proof[] = [];
     const presented: Proof[] = [];
     try {
@@ -70,7 +59,7 @@ export class AuthorizationRunner {
 
   async #prepare(authorization: AcmeAuthorization): Promise<Proof> {
     const domain = authorization.identifier.value;
-    const type = this.#settings.challenge;
+    const { type } = this.#responder;
     if (authorization.status !== 'pending')
       throw new AcmeError('refused', `${domain}: the authorization is ${authorization.status}`);
     const challenge = authorization.challenges.find((offered) => offered.type === type);
@@ -97,7 +86,7 @@ export class AuthorizationRunner {
       );
       const name = `${authorization.wildcard === true ? '*.' : ''}${authorization.identifier.value}`;
       if (verdict.status === 'valid') {
-        this.#log.info(`${this.#settings.challenge}: ${name} is proven`);
+        this.#log.info(`${this.#responder.type}: ${name} is proven`);
         continue;
       }
       const problem = verdict.challenges.find(({ error }) => error !== undefined)?.error;
@@ -106,7 +95,7 @@ export class AuthorizationRunner {
       );
     }
     if (failures.length > 0)
-      throw new AcmeError('challenge', `${this.#settings.challenge} failed for ${failures.join('; ')}`);
+      throw new AcmeError('challenge', `${this.#responder.type} failed for ${failures.join('; ')}`);
   }
 
   /** What was never shown to the authority would stay pending, and pending authorizations are counted and limited. */

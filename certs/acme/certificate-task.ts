@@ -57,6 +57,8 @@ export class CertificateTask {
   #failure: FailureRecord | null = null;
   #dueMs: number | null = null;
   #running: Promise<TaskOutcome> | null = null;
+  /** The failure that was logged last. */
+  #told = '';
 
   constructor(settings: AcmeCertificateSettings, options: CertificateTaskOptions) {
     this.settings = settings;
@@ -126,10 +128,14 @@ export class CertificateTask {
     const { clock, log, lookAgainMs } = this.#options;
     try {
       await this.run(false);
+      this.#told = '';
     } catch (error) {
       const failure = asAcmeError(error);
       if (this.#dueMs === null || this.#dueMs <= clock.wallMs()) this.#dueMs = clock.wallMs() + lookAgainMs;
-      if (!this.#abort.signal.aborted)
+      const told = failure.message === this.#told;
+      this.#told = failure.message;
+      // A storage that is out of reach is met with every look: it is told once.
+      if (!told && !this.#abort.signal.aborted)
         log.error(`${failure.message}; next attempt ${new Date(this.#dueMs).toISOString()}`);
     }
     if (this.#abort.signal.aborted) return;

@@ -5,7 +5,7 @@ import { createHash, createPrivateKey, webcrypto } from 'node:crypto';
 import { Extension, SubjectAlternativeNameExtension, X509CertificateGenerator } from '@peculiar/x509';
 
 /** id-pe-acmeIdentifier. RFC 8737 section 3. */
-export const acmeIdentifierOid = '1.3.6.1.5.5.7.1.31';
+const acmeIdentifierOid = '1.3.6.1.5.5.7.1.31';
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const hourMs = 3_600_000;

@@ -4,7 +4,7 @@ import type { AcmeStorage } from './acme-storage.ts';
 import { findToken } from './stored-challenges.ts';
 
 /** Where authorities look. RFC 8555 section 8.3. */
-export const challengePrefix = '/.well-known/acme-challenge/';
+const challengePrefix = '/.well-known/acme-challenge/';
 
 /**
  * Answers http-01: `GET /.well-known/acme-challenge/TOKEN` with the token's key authorization, 404 for any other, 503

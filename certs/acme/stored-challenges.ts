@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { AcmeError } from './acme-error.ts';
 import type { AcmeStorage } from './acme-storage.ts';
 import type { ChallengeResponder, PresentedChallenge } from './challenge-responder.ts';
 
@@ -38,11 +39,16 @@ export class StoredChallenges implements ChallengeResponder {
   }
 
   async present(challenge: PresentedChallenge): Promise<void> {
+    // The token becomes a key: one that is none would reach beyond the tokens.
+    if (!tokenPattern.test(challenge.token))
+      throw new AcmeError('refused', `the authority's token for ${challenge.domain} is not base64url`);
     await this.#storage.put(this.#key(challenge), challenge.keyAuthorization, lifetimeMs);
   }
 
   async remove(challenge: PresentedChallenge): Promise<void> {
-    await this.#storage.delete(this.#key(challenge));
+    const key = this.#key(challenge);
+    // Another order for the same name may have put its own answer there since.
+    if ((await this.#storage.get(key)) === challenge.keyAuthorization) await this.#storage.delete(key);
   }
 
   #key(challenge: PresentedChallenge): string {

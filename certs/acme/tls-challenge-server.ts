@@ -12,14 +12,14 @@ import type { AcmeStorage } from './acme-storage.ts';
 import { findNameAuthorization } from './stored-challenges.ts';
 
 /** The application protocol of tls-alpn-01. RFC 8737 section 4. */
-export const acmeTlsProtocol = 'acme-tls/1';
+const acmeTlsProtocol = 'acme-tls/1';
 
 /** A validation is one handshake; who takes longer, milliseconds, or comes with more at once is not an authority. */
 const connectionTimeoutMs = 10_000;
 const maxConnections = 256;
 
 /** Throws where this runtime cannot show the certificate that tls-alpn-01 needs. */
-export function requireTlsChallenges(): void {
+function requireTlsChallenges(): void {
   if (tlsCapabilities.unknownCriticalExtensions) return;
   throw new AcmeError(
     'settings',
@@ -102,7 +102,7 @@ export class TlsChallengeServer {
     try {
       const authorization = await findNameAuthorization(storage, domain);
       if (authorization === null) {
-        log.info(`tls-alpn-01: no challenge is pending for '${printable(domain)}'`);
+        if (log.debugOn) log.debug(`tls-alpn-01: no challenge is pending for '${printable(domain)}'`);
         socket.destroy();
         return;
       }

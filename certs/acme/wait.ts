@@ -24,6 +24,6 @@ export async function wait(timers: Timers, delayMs: number, signal: AbortSignal 
 }
 
 /** What is thrown where work stops because its process ends or its lock was lost. */
-export function abortError(): AcmeError {
+function abortError(): AcmeError {
   return new AcmeError('aborted', 'stopped: this process is ending or another one took over');
 }

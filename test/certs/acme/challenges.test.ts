@@ -13,7 +13,7 @@ import { ChallengeServers } from '#certs/acme/challenge-servers.ts';
 import { DiskStorage } from '#certs/acme/disk-storage.ts';
 import { DnsHook } from '#certs/acme/dns-hook.ts';
 import { createHttpChallengeApp } from '#certs/acme/http-challenge-app.ts';
-import { StoredChallenges } from '#certs/acme/stored-challenges.ts';
+import { findNameAuthorization, StoredChallenges } from '#certs/acme/stored-challenges.ts';
 import { Logger } from '#gateway/base/log.ts';
 import { systemClock } from '#gateway/runtime/clock.ts';
 import { createSystemRandom } from '#gateway/runtime/random.ts';
@@ -94,6 +94,23 @@ function shown(port: number, servername: string, protocols: string[]): Promise<X
     socket.on('close', () => resolve('closed'));
   });
 }
+
+describe('answers in the storage', () => {
+  it('never reach beyond the tokens, and are removed by the order that put them only', () =>
+    withServers(async (_servers, storage) => {
+      const responder = new StoredChallenges('tls-alpn-01', storage);
+      const first = { domain: 'a.test', token, keyAuthorization };
+      const second = { ...first, keyAuthorization: 'other' };
+      await responder.present(first);
+      await responder.present(second);
+      await responder.remove(first);
+      assert.equal(await findNameAuthorization(storage, 'A.test'), 'other');
+      await responder.remove(second);
+      assert.equal(await findNameAuthorization(storage, 'a.test'), null);
+      const outside = new StoredChallenges('http-01', storage).present({ ...first, token: '../../../../x/0123456789' });
+      await assert.rejects(outside, /token for a\.test is not base64url/);
+    }));
+});
 
 describe('tls-alpn-01', () => {
   if (!tlsCapabilities.unknownCriticalExtensions) {

@@ -12,6 +12,7 @@ import { StoredChallenges } from '#certs/acme/stored-challenges.ts';
 import { Logger } from '#gateway/base/log.ts';
 import type { Clock } from '#gateway/runtime/clock.ts';
 import { createSystemRandom } from '#gateway/runtime/random.ts';
+import type { Timers } from '#gateway/runtime/timers.ts';
 import { FakeAuthority, type ForcedAnswer } from '#test/support/acme-authority.ts';
 import { withFolder } from '#test/support/acme-run.ts';
 import { until } from '#test/support/until.ts';
@@ -29,6 +30,8 @@ interface World {
   wallMs(): number;
   readonly lines: string[];
   replica(...settings: Partial<AcmeCertificateSettings>[]): AcmeSource;
+  /** One whose timers never go off, as in a process that was killed: it waits for ever and keeps no lock. */
+  killedReplica(): AcmeSource;
 }
 
 async function withWorld(work: (world: World) => Promise<void>): Promise<void> {
@@ -63,7 +66,7 @@ async function withWorld(work: (world: World) => Promise<void>): Promise<void> {
         }),
       };
     };
-    const replica = (...settings: Partial<AcmeCertificateSettings>[]): AcmeSource => {
+    const make = (timers: Timers, settings: readonly Partial<AcmeCertificateSettings>[]): AcmeSource => {
       const { storage, account } = parts();
       const certificates = (settings.length === 0 ? [{}] : settings).map(
         (some): AcmeCertificateSettings => ({
@@ -78,13 +81,15 @@ async function withWorld(work: (world: World) => Promise<void>): Promise<void> {
       );
       const responders = [new StoredChallenges('http-01', storage)];
       const shared = { directoryUrl, certificates, storage, account, responders, random, log };
-      const source = new AcmeSource({ ...shared, clock, timers: time.timers });
+      const source = new AcmeSource({ ...shared, clock, timers });
       sources.push(source);
       return source;
     };
     try {
       await parts().account.register({ contacts: [], termsAgreed: true, externalAccount: null });
-      await work({ authority, time, skip, wallMs: clock.wallMs, lines, replica });
+      const replica = (...settings: Partial<AcmeCertificateSettings>[]): AcmeSource => make(time.timers, settings);
+      const killedReplica = (): AcmeSource => make(new VirtualTime().timers, []);
+      await work({ killedReplica, authority, time, skip, wallMs: clock.wallMs, lines, replica });
     } finally {
       for (const source of sources) await source.close();
       await authority.stop();
@@ -173,6 +178,24 @@ describe('an order', () => {
         lines.some((line) => /going on with .*\/order\/1, which is ready/.test(line)),
         lines.join('\n'),
       );
+    });
+  });
+
+  it('of a replica that was killed is gone on with by another, once its lock has ended', async () => {
+    await withWorld(async ({ authority, skip, replica, killedReplica }) => {
+      const token = 'token-1-0123456789abcdef';
+      const challenges = [{ type: 'http-01', status: 'pending', token, url: `${authority.url}/challenge/1` }];
+      const pending = { status: 'pending', identifier: { type: 'dns', value: 'a.test' }, challenges };
+      authority.force = only('/authz', { status: 200, body: pending });
+      const killed = killedReplica().order('edge', false);
+      killed.catch(() => {});
+      await until(() => authority.count('/challenge/1') === 1);
+      const other = replica();
+      assert.equal(await other.order('edge', false), 'held');
+      authority.force = () => null;
+      skip(61_000);
+      assert.equal(await other.order('edge', false), 'issued');
+      assert.equal(authority.count('/new-order'), 1);
     });
   });
 
