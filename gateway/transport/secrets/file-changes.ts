@@ -40,6 +40,8 @@ export class FileChanges implements FolderListener, TimerTarget {
   #key = '';
   #signature = '';
   #firstEventMs = -1;
+  /** The listener is told in any case. */
+  #due = false;
   /** True while a folder cannot be watched and files are looked at instead. */
   polling = false;
 
@@ -68,6 +70,12 @@ export class FileChanges implements FolderListener, TimerTarget {
     this.#quiet.disable();
   }
 
+  /** Tells the listener after a moment, whether or not anything changes. */
+  look(): void {
+    this.#due = true;
+    this.onFolderChanged();
+  }
+
   /** @see FolderListener */
   onFolderChanged(): void {
     const nowMs = this.#services.clock.nowMs();
@@ -81,14 +89,17 @@ export class FileChanges implements FolderListener, TimerTarget {
     if (timer === this.#quiet) {
       this.#firstEventMs = -1;
       this.#follow();
+      const before = this.#signature;
       this.#signature = signatureOf(this.#files, this.#folders);
-      this.#listener.onFilesChanged();
+      // The folders above those that are followed are watched too, and what happens there does not count.
+      if (this.#files.length > 0 || this.#signature !== before || this.#due) this.#listener.onFilesChanged();
+      this.#due = false;
       return;
     }
     const signature = signatureOf(this.#files, this.#folders);
     if (signature !== this.#signature) {
       this.#signature = signature;
-      this.onFolderChanged();
+      this.look();
     } else if (!this.polling) {
       this.#look.enable(slowLookMs);
       return;

@@ -305,7 +305,7 @@ export class SdsSecret<T> extends ChangingSecret<T> implements InitTarget, FileC
       this.set(value);
     }
     // What changed between reading and watching nobody would tell.
-    if (this.#watch(message)) this.#files.onFolderChanged();
+    if (this.#watch(message)) this.#files.look();
     this.#finishInit();
   }
 

@@ -281,6 +281,25 @@ describe('a file that holds a secret', () => {
     w.end();
   });
 
+  it('with watched_directory it is read when something happens there, and only then', async () => {
+    const w = world((folder) => {
+      rotationStyles[0]!.prepare(folder, first);
+      rotationStyles[0]!.prepare(join(folder, 'other'), second);
+      mkdirSync(join(folder, 'trigger'));
+      writeFileSync(join(folder, 'sds.yaml'), sdsYaml(folder));
+    });
+    const [file, trigger] = [join(w.folder, 'sds.yaml'), join(w.folder, 'trigger')];
+    w.secret.from(new FileSubscription(file, trigger, w.secret as SdsSecret<unknown>, w.server, new FolderWatches()));
+    w.secret.start(() => {});
+    await until(() => w.chain() === first.certificate);
+    writeFileSync(file, sdsYaml(join(w.folder, 'other')));
+    await pause(100);
+    assert.equal(w.chain(), first.certificate);
+    writeFileSync(join(trigger, 'now'), '');
+    await until(() => w.chain() === second.certificate);
+    w.end();
+  });
+
   it('one that is wrong at the start is told at once, and the server goes on; it is taken once it is right', async () => {
     const w = world((folder) => {
       rotationStyles[0]!.prepare(folder, { certificate: first.certificate, privateKey: second.privateKey });
