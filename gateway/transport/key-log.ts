@@ -5,7 +5,7 @@ import type { CidrRange } from '#proto-types/envoy/config/core/v3/address_pb.ts'
 import type { TlsKeyLog } from '#proto-types/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 
 /** The two ends of a connection, as its socket tells them; undefined on unix sockets. */
-export interface KeyLogEnds {
+interface KeyLogEnds {
   readonly localAddress?: string | undefined;
   readonly remoteAddress?: string | undefined;
 }
