@@ -11,6 +11,7 @@ export function helpText(): string {
   const lines = [
     'usage: sluice [run] -c FILE [flags]     serve',
     '       sluice validate -c FILE [flags]  check a configuration and exit',
+    '       sluice certs COMMAND [flags]     the certificate service: see sluice certs help',
     '       sluice certs check FILE...       rehearse certificates before they are live (certs check --help)',
     '',
     'Flags are those of the envoy binary:',
