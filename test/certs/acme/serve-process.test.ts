@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { FakeAuthority } from '#test/support/acme-authority.ts';
-import { withFolder } from '#test/support/acme-run.ts';
+import { runAcme, withFolder } from '#test/support/acme-run.ts';
 import { createCertificate } from '#test/support/certificates.ts';
 import { projectCommand } from '#test/support/gateway-command.ts';
 import { ownRuntime } from '#test/support/gateway-process.ts';
@@ -46,10 +46,8 @@ describe('as a process', () => {
       assert.equal(statSync(join(out, 'edge.key')).mode & 0o777, 0o600);
       assert.match(readFileSync(join(out, 'edge.crt'), 'utf8'), /^-----BEGIN CERTIFICATE-----/);
       assert.equal(await running.stop(), 0, running.output());
-      const status = certs('acme', 'status', '--storage', join(dir, 'state'), '--json');
-      await status.until(() => status.output().includes('\n'));
-      assert.equal(JSON.parse(status.output()).certificates[0].state, 'ok');
-      assert.equal(await status.stop(), 0);
+      const status = await runAcme('status', '--storage', join(dir, 'state'), '--json');
+      assert.equal(JSON.parse(status.text).certificates[0].state, 'ok');
     }));
 
   it('sluice certs serve offers the own authority, ACME and watched files together', () =>
