@@ -27,6 +27,8 @@ import type { Subscription } from './subscription.ts';
 
 /** Connections to one address at once; further ones are closed. */
 const maxConnections = 8192;
+/** Connections that may wait to be accepted: all clients come back at once after a restart. */
+const backlog = 4096;
 /** Streams of one connection at once: HTTP/2 makes the client wait. */
 const maxStreamsPerConnection = 256;
 /** Streams of a server at once; further ones are refused. */
@@ -93,7 +95,7 @@ export class SdsPort {
     const where = socket === null ? hostAndPort(address) : { path: pathToListenOn(socket) };
     await new Promise<void>((resolve, reject) => {
       this.#listener.once('error', reject);
-      this.#listener.listen(where, () => {
+      this.#listener.listen({ ...where, backlog }, () => {
         this.#listener.off('error', reject);
         this.#listener.on('error', ignore); // a connection that could not be accepted
         resolve();
