@@ -104,6 +104,6 @@ export function parseNameTexts(texts: readonly string[]): CertificateNames {
 }
 
 /** An address in the one form of RFC 5952, so that texts can be compared. */
-export function plainAddress(address: string): string {
+function plainAddress(address: string): string {
   return isIP(address) === 6 && !address.includes('%') ? new URL(`http://[${address}]`).hostname.slice(1, -1) : address;
 }

@@ -4,7 +4,7 @@ import { StoreSecret } from '../ca/encrypted-private-key.ts';
 import { CertificateError } from '../ca/issued-certificate.ts';
 
 /** Larger files are no keys, certificates or passphrases. */
-export const maxFileOctets: number = 1024 * 1024;
+const maxFileOctets = 1024 * 1024;
 
 /** The least octets of a key file: as strong as the cipher. */
 const keyFileOctets = 32;

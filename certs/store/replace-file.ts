@@ -24,7 +24,7 @@ export function replaceFile(path: string, content: string | Uint8Array, mode: nu
 }
 
 /** Makes names in a directory durable. */
-export function syncDirectory(directory: string): void {
+function syncDirectory(directory: string): void {
   const handle = openSync(directory, 'r');
   try {
     fsyncSync(handle);
