@@ -6,12 +6,6 @@ import { SdsPort, type SdsPortOptions } from './sds-port.ts';
 import type { SdsStatus } from './sds-status.ts';
 import type { SecretResources } from './secret-resources.ts';
 
-/** Where an SDS server listens, and for whom. */
-export interface SdsListener extends SdsPortOptions {
-  /** `host:port` or `unix:PATH`. */
-  readonly address: string;
-}
-
 /**
  * envoy.service.secret.v3.SecretDiscoveryService over gRPC, on as many addresses as wanted, each with its own guard: a TCP port
  * with mutual TLS, a unix socket for one group of secrets.
