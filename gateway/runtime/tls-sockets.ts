@@ -276,7 +276,10 @@ export function startClientHandshake(target: ConnectTarget, options: ClientHands
   }
   if (options.alpn !== null && options.alpn.length > 0) tlsOptions.ALPNProtocols = [...options.alpn];
   if (options.session !== null) tlsOptions.session = options.session as Buffer;
-  return tls.connect(tlsOptions);
+  const socket = tls.connect(tlsOptions);
+  // Bun's library has no option against it, and would follow a server that renegotiates.
+  if (runtimeName === 'bun') socket.once('secureConnect', () => socket.disableRenegotiation());
+  return socket;
 }
 
 // An address is no server name (RFC 6066 section 3) and Bun throws at one; a name that is too long nobody can send.

@@ -1,4 +1,8 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import tls, { type TLSSocket } from 'node:tls';
@@ -15,6 +19,7 @@ import type { TransportSocket } from '#proto-types/envoy/config/core/v3/base_pb.
 import { createCertificate, keyUsageExtension, type TestCertificate } from '#test/support/certificates.ts';
 import { RecordingPeer } from '#test/support/connections.ts';
 import { ownRuntime } from '#test/support/gateway-process.ts';
+import { findPeer } from '#test/support/peers.ts';
 import { createTestServerContext, type TestServerContext } from '#test/support/server-context.ts';
 
 const day = 86_400_000;
@@ -94,22 +99,23 @@ const pem = (identity: TestCertificate): JsonObject => ({
   private_key: { inline_string: identity.privateKey },
 });
 
+const usual: UpstreamConnectOptions = {
+  connectTimeoutMs: 5000,
+  alpn: null,
+  serverName: '',
+  verifyServerName: false,
+  hostname: '',
+  bufferLimitOctets: 0,
+  bindAddress: null,
+};
+
 /** One connection: says `x`, awaits it back, closes. The first event, and when it connected that the echo came. */
 async function talk(
   made: ReturnType<typeof factory>,
   port: number,
   options: Partial<UpstreamConnectOptions> = {},
 ): Promise<string> {
-  const connection = made.connect(ipAddress('127.0.0.1', port), {
-    connectTimeoutMs: 5000,
-    alpn: null,
-    serverName: '',
-    verifyServerName: false,
-    hostname: '',
-    bufferLimitOctets: 0,
-    bindAddress: null,
-    ...options,
-  }) as SocketConnection;
+  const connection = made.connect(ipAddress('127.0.0.1', port), { ...usual, ...options }) as SocketConnection;
   const peer = new RecordingPeer();
   connection.addCallbacks(peer);
   connection.setSink(peer);
@@ -269,5 +275,63 @@ describe('upstream TLS', () => {
     assert.deepEqual(world.lines, []);
     assert.equal(await talk(factory({ common_tls_context: log('127.0.0.0') }, world), port), 'connected');
     assert.match(world.lines.join(''), /^CLIENT_HANDSHAKE_TRAFFIC_SECRET [0-9a-f]{64} [0-9a-f]+\n/m);
+  });
+});
+
+/** OpenSSL's server: resolves with its port; `renegotiate` asks the client that is connected for another handshake. */
+async function opensslServer(t: TestContext): Promise<{ port: number; renegotiate(): Promise<void> }> {
+  const dir = mkdtempSync(join(tmpdir(), 'sluice-renegotiation-'));
+  const [cert, key] = [join(dir, 'c.pem'), join(dir, 'c.key')];
+  writeFileSync(cert, server.certificate);
+  writeFileSync(key, server.privateKey);
+  const args = ['s_server', '-accept', '127.0.0.1:0', '-cert', cert, '-key', key, '-tls1_2'];
+  const child = spawn('openssl', args);
+  t.after(() => {
+    child.kill();
+    rmSync(dir, { recursive: true, force: true });
+  });
+  let text = '';
+  const waiting = new Set<() => void>();
+  const gather = (chunk: Buffer): void => {
+    text += chunk.toString();
+    for (const look of waiting) look();
+  };
+  child.stdout.on('data', gather);
+  child.stderr.on('data', gather);
+  child.stdin.on('error', () => {});
+  const says = (what: RegExp): Promise<string> =>
+    new Promise((resolve) => {
+      const look = (): void => {
+        const found = what.exec(text);
+        if (found === null) return;
+        waiting.delete(look);
+        resolve(found[1] ?? '');
+      };
+      waiting.add(look);
+      look();
+    });
+  return {
+    port: Number(await says(/ACCEPT \S+:(\d+)/)),
+    async renegotiate() {
+      await says(/CIPHER is/);
+      child.stdin.write('r\n');
+    },
+  };
+}
+
+describe('an upstream server that renegotiates', () => {
+  const absent = findPeer('openssl') === null ? { skip: 'openssl is not installed' } : {};
+  it('is not followed', absent, async (t) => {
+    const { port, renegotiate } = await opensslServer(t);
+    const made = factory({ sni: 'a.test', common_tls_context: trusting(ca) }, createTestServerContext());
+    const connection = made.connect(ipAddress('127.0.0.1', port), { ...usual }) as SocketConnection;
+    const peer = new RecordingPeer();
+    connection.addCallbacks(peer);
+    connection.setSink(peer);
+    await peer.until(() => peer.events.length > 0);
+    assert.deepEqual(peer.events, ['connected']);
+    await renegotiate();
+    await peer.until(() => peer.ended || peer.events.length > 1);
+    connection.close('abort');
   });
 });
