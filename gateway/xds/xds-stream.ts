@@ -1,14 +1,19 @@
 import type { GrpcAsyncClient, GrpcStream, GrpcStreamCallbacks } from '#gateway/api/async-client.ts';
 import type { ServerContext } from '#gateway/api/context.ts';
 import { JitteredBackoff } from '#gateway/base/jittered-backoff.ts';
+import { TokenBucket } from '#gateway/base/token-bucket.ts';
+import type { Clock } from '#gateway/runtime/clock.ts';
 import type { Timer } from '#gateway/runtime/timers.ts';
 import type { RateLimitSettings } from '#proto-types/envoy/config/core/v3/config_source_pb.ts';
 import type { ControlPlaneStats } from './control-plane-stats.ts';
-import { RequestLimit } from './request-limit.ts';
 
 /** Envoy's delays between attempts to open a stream, milliseconds. */
 const baseRetryMs = 500;
 const maxRetryMs = 30_000;
+
+/** Envoy's requests at once and per second where `rate_limit_settings` is set without numbers. */
+const defaultMaxTokens = 100;
+const defaultTokensPerSecond = 10;
 
 /** Told what happens on the stream. */
 export interface XdsStreamOwner {
@@ -42,7 +47,7 @@ export class XdsStream implements GrpcStreamCallbacks {
   readonly #stats: ControlPlaneStats;
   readonly #owner: XdsStreamOwner;
   readonly #backoff: JitteredBackoff;
-  readonly #limit: RequestLimit | null;
+  readonly #limit: TokenBucket | null;
   readonly #retry: Timer;
   readonly #limitTimer: Timer;
   #client: GrpcAsyncClient | null = null;
@@ -62,7 +67,7 @@ export class XdsStream implements GrpcStreamCallbacks {
     this.#stats = stats;
     this.#owner = owner;
     this.#backoff = new JitteredBackoff(baseRetryMs, maxRetryMs, server.random);
-    this.#limit = target.rateLimit === null ? null : new RequestLimit(target.rateLimit, server.clock);
+    this.#limit = target.rateLimit === null ? null : bucketOf(target.rateLimit, server.clock);
     this.#retry = server.timers.create({ onTimer: () => this.open() });
     this.#limitTimer = server.timers.create({ onTimer: () => this.#drain() });
   }
@@ -134,10 +139,9 @@ export class XdsStream implements GrpcStreamCallbacks {
   #drain(): void {
     let sent = 0;
     for (; sent < this.#queue.length && this.#stream !== null; sent++) {
-      const waitMs = this.#limit?.takeOrWaitMs() ?? 0;
-      if (waitMs > 0) {
+      if (this.#limit !== null && !this.#limit.consume(1)) {
         this.#stats.rateLimitEnforced.inc();
-        this.#limitTimer.enable(waitMs);
+        this.#limitTimer.enable(1000 / this.#limit.settings.tokensPerSecond);
         break;
       }
       this.#stream.send(this.#queue[sent]!);
@@ -145,4 +149,9 @@ export class XdsStream implements GrpcStreamCallbacks {
     this.#queue.splice(0, sent);
     this.#stats.pendingRequests.set(this.#queue.length);
   }
+}
+
+function bucketOf({ maxTokens, fillRate }: RateLimitSettings, clock: Clock): TokenBucket {
+  const settings = { maxTokens: maxTokens ?? defaultMaxTokens, tokensPerSecond: fillRate ?? defaultTokensPerSecond };
+  return new TokenBucket(settings, clock);
 }
