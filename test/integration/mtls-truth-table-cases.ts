@@ -1,4 +1,4 @@
-import { chains, dates, depths, usages } from './mtls-truth-table-chains.ts';
+import { chains, dates, depths, oddities, usages } from './mtls-truth-table-chains.ts';
 import { revocation, spiffe } from './mtls-truth-table-revocation.ts';
 import { constraints, names, pins, requirements } from './mtls-truth-table-rules.ts';
 import type { MtlsCase } from './mtls-truth-table-world.ts';
@@ -10,6 +10,7 @@ export function mtlsCases(): MtlsCase[] {
     ...dates(),
     ...usages(),
     ...depths(),
+    ...oddities(),
     ...constraints(),
     ...names(),
     ...pins(),

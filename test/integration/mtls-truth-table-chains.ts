@@ -1,5 +1,13 @@
-import { integer, sequence } from '#test/support/der-writer.ts';
-import { commonName, extension, generalName, make } from '#test/support/made-certificates.ts';
+import { Buffer } from 'node:buffer';
+import { der, integer, oid, sequence } from '#test/support/der-writer.ts';
+import {
+  commonName,
+  extension,
+  generalName,
+  type MadeCertificate,
+  type MadeOptions,
+  make,
+} from '#test/support/made-certificates.ts';
 import {
   apart,
   byRoot,
@@ -178,4 +186,62 @@ export function depths(): MtlsCase[] {
       line(`depth ${depth}, three intermediates`, policy, viaDeepest, deepest, low, mid),
     ];
   });
+}
+
+/** Oddities of encoding. */
+export function oddities(): MtlsCase[] {
+  const expired = leafOf(root, { from: -9, until: -1 });
+  const forServers = leafOf(root, { purposes: ['server'] });
+  const keyOf = (...fields: readonly Uint8Array[]): Partial<MadeOptions> => ({
+    noKeyIds: true,
+    extensions: [extension('2.5.29.35', false, sequence(...fields))],
+  });
+  const serial = (of: MadeCertificate, plus = 0): Buffer => der(0x82, integer(of.serial + plus).subarray(2));
+  const issuedBy = (name: string): Buffer => der(0xa1, generalName(`dir:${name}`));
+  const odd = (id: string, critical: boolean, value: Uint8Array): Partial<MadeOptions> => ({
+    ca: null,
+    extensions: [extension(id, critical, value)],
+  });
+  const leaves: readonly (readonly [string, Partial<MadeOptions>])[] = [
+    ['authority key: serial number', keyOf(serial(root))],
+    ['authority key: another serial number', keyOf(serial(root, 1))],
+    ['authority key: name and serial number', keyOf(issuedBy('root'), serial(root))],
+    ['authority key: another name', keyOf(issuedBy('other root'), serial(root))],
+    ['authority key: another key', keyOf(der(0x80, other.keyId))],
+    ['authority key: empty', keyOf()],
+    ['authority key: malformed', { noKeyIds: true, extensions: [extension('2.5.29.35', false, integer(1))] }],
+    ['authority key: critical', { noKeyIds: true, extensions: [extension('2.5.29.35', true, sequence())] }],
+    ['subject key: malformed', { noKeyIds: true, extensions: [extension('2.5.29.14', false, integer(1))] }],
+    ['no subject', { subject: sequence() }],
+    ['a purpose list without any', odd('2.5.29.37', false, sequence())],
+    ['a critical purpose list', odd('2.5.29.37', true, sequence(oid('1.3.6.1.5.5.7.3.2')))],
+    ['a malformed purpose list', odd('2.5.29.37', false, integer(1))],
+    ['key usage without bits', odd('2.5.29.15', true, der(0x03, Buffer.from([0])))],
+    ['malformed key usage', odd('2.5.29.15', true, integer(1))],
+    ['malformed names', odd('2.5.29.17', false, integer(1))],
+    ['no names in the list', odd('2.5.29.17', false, sequence())],
+    ['an address of three octets', odd('2.5.29.17', false, sequence(der(0x87, Buffer.from([1, 2, 3]))))],
+    ['critical names', odd('2.5.29.17', true, sequence(generalName('dns:a.test')))],
+    [
+      'a negative path length',
+      odd('2.5.29.19', true, sequence(der(0x01, Buffer.from([0xff])), der(0x02, Buffer.from([0xff])))),
+    ],
+    ['an endless path length', odd('2.5.29.19', true, sequence(der(0x01, Buffer.from([0xff])), integer(2 ** 40)))],
+    ['basic constraints with a rest', odd('2.5.29.19', true, Buffer.concat([sequence(), integer(1)]))],
+    ['a malformed distribution point', odd('2.5.29.31', false, integer(1))],
+    ['a critical distribution point', odd('2.5.29.31', true, sequence())],
+    ['malformed policies', odd('2.5.29.32', false, integer(1))],
+    ['no policies in the list', odd('2.5.29.32', false, sequence())],
+    ['a policy twice', odd('2.5.29.32', false, sequence(sequence(oid('1.2.3')), sequence(oid('1.2.3'))))],
+    ['malformed name constraints', odd('2.5.29.30', true, integer(1))],
+    [
+      'an unknown extension twice',
+      { extensions: [extension('1.2.3', false, integer(1)), extension('1.2.3', false, integer(2))] },
+    ],
+  ];
+  return [
+    line('expired leaf as anchor', trusting(expired), expired),
+    line('leaf for servers as anchor', trusting(forServers), forServers),
+    ...leaves.map(([name, more]) => line(name, lone, leafOf(root, more))),
+  ];
 }

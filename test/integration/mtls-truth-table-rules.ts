@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
-import { der, oid, sequence } from '#test/support/der-writer.ts';
+import { der, integer, oid, sequence } from '#test/support/der-writer.ts';
 import {
   extension,
   type MadeCertificate,
@@ -13,6 +13,7 @@ import {
   direct,
   leafOf,
   line,
+  lone,
   type MtlsCase,
   mid,
   other,
@@ -31,6 +32,10 @@ export function constraints(): MtlsCase[] {
   });
   const anchor = make({ name: 'limited root', ca: true, ...limited(['dns:ok.test'], []) });
   const policyConstraints = extension('2.5.29.36', true, sequence(der(0x80, Buffer.from([0]))));
+  const asking = (tag: number, below: number): Buffer =>
+    extension('2.5.29.36', true, sequence(der(tag, Buffer.from([below]))));
+  const anyPolicy = extension('2.5.29.32', false, sequence(sequence(oid('2.5.29.32.0'))));
+  const noAny = extension('2.5.29.54', true, integer(0));
   const policies = extension('2.5.29.32', false, sequence(sequence(oid('1.2.3.9'))));
   return [
     under('permitted DNS name', limited(['dns:ok.test'], []), { sans: ['dns:a.ok.test'] }),
@@ -52,6 +57,17 @@ export function constraints(): MtlsCase[] {
     line("anchor's constraint kept", trusting(anchor), leafOf(anchor, { sans: ['dns:a.ok.test'] })),
     under('policy asked for, none there', { extensions: [policyConstraints] }),
     under('policy asked for, there', { extensions: [policyConstraints, policies] }, { extensions: [policies] }),
+    under('policy asked for below, the leaf has none', { extensions: [asking(0x80, 1), policies] }),
+    under('policy asked for far below, the leaf has none', { extensions: [asking(0x80, 2), policies] }),
+    under('any policy, of the leaf', { extensions: [policyConstraints, policies] }, { extensions: [anyPolicy] }),
+    under(
+      'any policy, of the intermediate',
+      { extensions: [policyConstraints, anyPolicy] },
+      { extensions: [policies] },
+    ),
+    under('any policy inhibited', { extensions: [policyConstraints, policies, noAny] }, { extensions: [anyPolicy] }),
+    under('policy asked for by the leaf', {}, { extensions: [policyConstraints] }, lone),
+    under('empty policy constraints', { extensions: [extension('2.5.29.36', true, sequence())] }),
     under('policy asked for, the leaf has none', { extensions: [policyConstraints, policies] }),
   ];
 }

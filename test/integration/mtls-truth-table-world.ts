@@ -52,7 +52,7 @@ export const line = (name: string, policy: Policy | null, ...chain: readonly Mad
 export const byRoot: Policy = trusting(root);
 /** The same twice more: listeners of their own for what counts otherwise than at Envoy, everywhere and on some runtimes. */
 export const apart: Policy = { ...byRoot, max_verify_depth: 99 };
-/** See `apart`. */
+/** The same for what the TLS libraries of Bun and Deno turn away themselves, with words and counters of their own. */
 export const lone: Policy = { ...byRoot, max_verify_depth: 98 };
 
 /** A leaf under an intermediate of the root that is made so. */
