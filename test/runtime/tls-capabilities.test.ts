@@ -126,10 +126,15 @@ const probes: Readonly<Record<TlsCapability, () => Promise<boolean>>> = {
   // The certificate's key is ECDSA: suites of RSA alone leave nothing to agree on.
   cipherSuites: () => fails({ settings: { ciphers: 'ECDHE-RSA-AES128-GCM-SHA256' } }),
   cipherSuiteGroups: async () => {
-    const ciphers = '[ECDHE-ECDSA-AES256-GCM-SHA384|ECDHE-ECDSA-AES128-GCM-SHA256]';
-    const one = await answer({ settings: { ciphers } }, oneOf(aes128, aes256)).catch(() => null);
-    const other = await answer({ settings: { ciphers } }, oneOf(aes256, aes128)).catch(() => null);
-    return one?.suite === aes128 && other?.suite === aes256;
+    const agreed = async (ciphers: string, first: number, second: number): Promise<number> =>
+      (await answer({ settings: { ciphers } }, oneOf(first, second))).suite;
+    const [equals, ranked] = [
+      '[ECDHE-ECDSA-AES256-GCM-SHA384|ECDHE-ECDSA-AES128-GCM-SHA256]',
+      'ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256',
+    ];
+    const clientDecides =
+      (await agreed(equals, aes128, aes256)) === aes128 && (await agreed(equals, aes256, aes128)) === aes256;
+    return clientDecides && (await agreed(ranked, aes128, aes256)) === aes256;
   },
   clientCipherOrder: async () => {
     const one = await answer({ preferClientCiphers: true }, oneOf(aes128, aes256));
