@@ -1,0 +1,49 @@
+import type { Clock } from '#gateway/runtime/clock.ts';
+
+/** Size and rate of a token bucket: envoy.type.v3.TokenBucket. */
+export interface BucketSettings {
+  readonly maxTokens: number;
+  readonly tokensPerSecond: number;
+}
+
+/** A token bucket that fills evenly as time passes. Starts full. */
+export class TokenBucket {
+  readonly settings: BucketSettings;
+  readonly #clock: Clock;
+  #tokens: number;
+  #atMs: number;
+
+  constructor(settings: BucketSettings, clock: Clock) {
+    this.settings = settings;
+    this.#clock = clock;
+    this.#tokens = settings.maxTokens;
+    this.#atMs = clock.nowMs();
+  }
+
+  /** Takes `tokens`, all or none. */
+  consume(tokens: number): boolean {
+    this.#fill();
+    if (this.#tokens < tokens) return false;
+    this.#tokens -= tokens;
+    return true;
+  }
+
+  /** Whole tokens left now. */
+  get remaining(): number {
+    this.#fill();
+    return Math.floor(this.#tokens);
+  }
+
+  /** Whole seconds, rounded up, until there is a token; 0 when there is one. */
+  get secondsToNext(): number {
+    this.#fill();
+    return this.#tokens >= 1 ? 0 : Math.ceil((1 - this.#tokens) / this.settings.tokensPerSecond);
+  }
+
+  #fill(): void {
+    const nowMs = this.#clock.nowMs();
+    const { maxTokens, tokensPerSecond } = this.settings;
+    this.#tokens = Math.min(maxTokens, this.#tokens + ((nowMs - this.#atMs) / 1000) * tokensPerSecond);
+    this.#atMs = nowMs;
+  }
+}
