@@ -25,6 +25,7 @@ export class SslStats {
     this.sessionReused = ssl.counter('session_reused');
     this.#failures = {
       no_certificate: ssl.counter('fail_verify_no_cert'),
+      key_usage: this.connectionError,
       chain: ssl.counter('fail_verify_error'),
       san: ssl.counter('fail_verify_san'),
       hash: ssl.counter('fail_verify_cert_hash'),

@@ -47,7 +47,7 @@ export function revocation(): MtlsCase[] {
     line('CRL, revoked', asking(rootCrl), revoked),
     line('CRL, not revoked', asking(rootCrl), fine),
     line('CRL of the root only, intermediate sent', asking(rootCrl), viaMid, mid),
-    line('the same, leaf only', { ...asking(rootCrl), ...onlyLeaf }, viaMid, mid),
+    line('CRL of the root only, intermediate sent, leaf only', { ...asking(rootCrl), ...onlyLeaf }, viaMid, mid),
     line('CRLs of root and intermediate', asking(rootCrl, midCrl), viaMid, mid),
     line('CRL of the intermediate, leaf only', { ...asking(midCrl), ...onlyLeaf }, viaMid, mid),
     line('intermediate revoked', asking(noMid, midCrl), viaMid, mid),
@@ -98,7 +98,11 @@ export function revocation(): MtlsCase[] {
     ),
     line('version 1 CRL', asking(crlPem({ issuer: root, revoked: [revoked], version: 1 })), revoked),
     line('intermediate as anchor, CRL of it', { ...trusting(mid), crl: { inline_string: midCrl } }, viaMid),
-    line('the same, leaf only', { ...trusting(mid), crl: { inline_string: midCrl }, ...onlyLeaf }, viaMid),
+    line(
+      'intermediate as anchor, CRL of it, leaf only',
+      { ...trusting(mid), crl: { inline_string: midCrl }, ...onlyLeaf },
+      viaMid,
+    ),
     line(
       'issuer that may not sign CRLs',
       { ...trusting(mute), crl: { inline_string: crlPem({ issuer: mute }) } },
