@@ -19,6 +19,8 @@ const counters = [
   'fail_verify_cert_hash',
   'fail_verify_no_cert',
   'no_certificate',
+  'connection_error',
+  'handshake',
 ] as const;
 
 /** One listener for each policy that the cases name: its name by the policy's text. */
