@@ -56,6 +56,8 @@ export interface RateLimitDescriptor {
   readonly limit: { readonly requestsPerUnit: number; readonly unit: number } | null;
   /** Null: the request's own. */
   readonly hitsAddend: number | null;
+  /** The hits are given back instead of taken. Absent: no. */
+  readonly negativeHits?: boolean;
 }
 
 /** One `rate_limits` item of a route or virtual host, compiled. */

@@ -74,7 +74,7 @@ function compileVirtualHost(
 ): VirtualHostRoutes {
   const { server } = context;
   const rateLimits =
-    diagnostics.try(() => compileRateLimitRules(message.rateLimits, 'rate_limits', server.node.cluster)) ?? [];
+    diagnostics.try(() => compileRateLimitRules(message.rateLimits, 'rate_limits', { server, ofFilter: false })) ?? [];
   const facts = new VirtualHostFacts(
     message.name,
     table.name,

@@ -47,7 +47,7 @@ export function compileForwardSettings(
     grpcTimeoutHeaderMaxMs: durationMs(maxStreamDuration?.grpcTimeoutHeaderMax ?? action.maxGrpcTimeout, -1),
     grpcTimeoutHeaderOffsetMs: durationMs(maxStreamDuration?.grpcTimeoutHeaderOffset ?? action.grpcTimeoutOffset, 0),
     retryPolicy: retry === undefined ? null : atPath('retry_policy', () => compileRetryPolicy(retry)),
-    rateLimits: compileRateLimitRules(action.rateLimits, 'rate_limits', scope.server.node.cluster),
+    rateLimits: compileRateLimitRules(action.rateLimits, 'rate_limits', { server: scope.server, ofFilter: false }),
     includeVirtualHostRateLimits: action.includeVhRateLimits ?? false,
     metadataMatch: subsetMetadata(action.metadataMatch),
     autoHostRewrite: action.hostRewriteSpecifier.case === 'autoHostRewrite' && action.hostRewriteSpecifier.value.value,

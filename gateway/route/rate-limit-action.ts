@@ -13,6 +13,7 @@ import type { MetadataKey } from '#proto-types/envoy/type/metadata/v3/metadata_p
 import { HeadFormatContext } from './format-context.ts';
 import { IpSet } from './matching/ip-set.ts';
 import { allParametersMatch, compileQueryMatchers, queryParameter } from './query-parameters.ts';
+import { compileCelDescriptor } from './rate-limit-cel.ts';
 
 /** What an action looks at. */
 export interface RateLimitInput {
@@ -30,8 +31,11 @@ export interface RateLimitAction {
   entry(input: RateLimitInput): RateLimitEntry;
 }
 
-/** Compiles an action. Throws ConfigError with a path relative to it. */
-export function compileRateLimitAction({ actionSpecifier: action }: RateLimit_Action): RateLimitAction {
+/** Compiles an action; `formats`: command operators in descriptor values. Throws ConfigError with a path relative to it. */
+export function compileRateLimitAction(
+  { actionSpecifier: action }: RateLimit_Action,
+  formats: boolean,
+): RateLimitAction {
   switch (action.case) {
     case 'sourceCluster':
       return { entry: ({ localCluster }) => ({ key: 'source_cluster', value: localCluster }) };
@@ -69,12 +73,17 @@ export function compileRateLimitAction({ actionSpecifier: action }: RateLimit_Ac
     }
     case 'genericKey': {
       const key = action.value.descriptorKey || 'generic_key';
-      const value = descriptorValue(action.value.descriptorValue, action.value.defaultValue, 'generic_key');
+      const value = descriptorValue(action.value.descriptorValue, action.value.defaultValue, 'generic_key', formats);
       return { entry: (input) => keyed(key, value(input)) };
     }
     case 'headerValueMatch': {
       const key = action.value.descriptorKey || 'header_match';
-      const value = descriptorValue(action.value.descriptorValue, action.value.defaultValue, 'header_value_match');
+      const value = descriptorValue(
+        action.value.descriptorValue,
+        action.value.defaultValue,
+        'header_value_match',
+        formats,
+      );
       const headers = compileHeaderMatchers(action.value.headers, 'header_value_match.headers');
       const expect = action.value.expectMatch ?? true;
       return {
@@ -87,6 +96,7 @@ export function compileRateLimitAction({ actionSpecifier: action }: RateLimit_Ac
         action.value.descriptorValue,
         action.value.defaultValue,
         'query_parameter_value_match',
+        formats,
       );
       const parameters = compileQueryMatchers(
         action.value.queryParameters,
@@ -101,7 +111,7 @@ export function compileRateLimitAction({ actionSpecifier: action }: RateLimit_Ac
     case 'remoteAddressMatch': {
       const { addressMatcher: matcher, descriptorValue: text, defaultValue } = action.value;
       const key = action.value.descriptorKey || 'remote_address_match';
-      const value = descriptorValue(text, defaultValue, 'remote_address_match');
+      const value = descriptorValue(text, defaultValue, 'remote_address_match', true);
       const set = new IpSet(matcher?.ranges ?? [], 'remote_address_match.address_matcher.ranges');
       const wanted = !(matcher?.invertMatch ?? false);
       return {
@@ -121,6 +131,8 @@ export function compileRateLimitAction({ actionSpecifier: action }: RateLimit_Ac
       const { descriptorKey, metadataKey, defaultValue, source, skipIfAbsent } = action.value;
       return fromMetadata(descriptorKey, metadataKey, defaultValue, source === 1, skipIfAbsent);
     }
+    case 'extension':
+      return compileCelDescriptor(action.value);
     default:
       throw new ConfigError(action.case ?? '', 'a rate limit action of this kind is not supported yet');
   }
@@ -149,8 +161,13 @@ function maskedAddress(v4: number, v6: number): RateLimitAction {
   };
 }
 
-function descriptorValue(text: string, fallback: string, path: string): (input: RateLimitInput) => string {
-  if (!text.includes('%')) return () => text;
+function descriptorValue(
+  text: string,
+  fallback: string,
+  path: string,
+  formats: boolean,
+): (input: RateLimitInput) => string {
+  if (!formats || !text.includes('%')) return () => text || fallback;
   let format: Formatter;
   try {
     format = compileFormat(text, true);

@@ -1,4 +1,5 @@
 import type { Formatter } from '#gateway/api/access-log.ts';
+import type { ServerContext } from '#gateway/api/context.ts';
 import type { RateLimitDescriptor, RateLimitRule, RouteEntry } from '#gateway/api/route.ts';
 import type { JsonValue, StreamInfo } from '#gateway/api/stream-info.ts';
 import { ConfigError, joinPath } from '#gateway/config/diagnostics.ts';
@@ -11,10 +12,14 @@ import { compileRateLimitAction, type RateLimitAction, type RateLimitInput } fro
 
 type Limit = RateLimitDescriptor['limit'];
 type LimitSource = (streamInfo: StreamInfo) => Limit;
+/** Null: the format gave no number, and there is no descriptor then. */
 type HitsSource = (head: RequestHead, streamInfo: StreamInfo) => number | null;
 
 /** RateLimitUnit by name, as metadata overrides write it. */
 const units: readonly string[] = ['UNKNOWN', 'SECOND', 'MINUTE', 'HOUR', 'DAY', 'MONTH', 'YEAR'];
+
+/** Envoy's runtime flag for command operators in `descriptor_value`; off unless set. */
+const formatFlag = 'envoy.reloadable_features.enable_formatter_for_ratelimit_action_descriptor_value';
 
 /** RateLimit.XRateLimitOption, by number. */
 const xRateLimitOptions: readonly (boolean | null)[] = [null, false, true];
@@ -28,23 +33,29 @@ class CompiledRule implements RateLimitRule {
   readonly #limit: LimitSource | null;
   readonly #hits: HitsSource | null;
   readonly #localCluster: string;
+  readonly #negativeHits: boolean;
 
-  constructor(message: RateLimit, localCluster: string) {
+  constructor(message: RateLimit, { server, ofFilter }: RateLimitRuleScope) {
+    if (ofFilter && (message.stage !== undefined || message.disableKey !== ''))
+      throw new ConfigError(message.stage === undefined ? 'disable_key' : 'stage', 'only rules of routes may have it');
+    const formats = server.runtime.boolean(formatFlag, false);
     this.stage = message.stage ?? 0;
     this.disableKey = message.disableKey;
     this.applyOnStreamDone = message.applyOnStreamDone;
     this.xRateLimitHeaders = xRateLimitOptions[message.xRatelimitOption] ?? null;
     this.#actions = message.actions.map((action, i) => {
       try {
-        return compileRateLimitAction(action);
+        return compileRateLimitAction(action, formats);
       } catch (error) {
         if (error instanceof ConfigError) throw new ConfigError(joinPath(`actions[${i}]`, error.path), error.problem);
         throw error;
       }
     });
     this.#limit = message.limit === undefined ? null : compileLimit(message.limit);
-    this.#hits = compileHits(message);
-    this.#localCluster = localCluster;
+    // Envoy counts one hit for rules of routes whatever their hits_addend says.
+    this.#hits = ofFilter ? compileHits(message) : null;
+    this.#localCluster = server.node.cluster;
+    this.#negativeHits = ofFilter && (message.hitsAddend?.isNegativeHits ?? false);
   }
 
   descriptor(head: RequestHead, streamInfo: StreamInfo, route: RouteEntry | null): RateLimitDescriptor | null {
@@ -56,23 +67,28 @@ class CompiledRule implements RateLimitRule {
       if (entry !== 'skip') entries.push(entry);
     }
     if (entries.length === 0) return null;
-    return {
-      entries,
-      limit: this.#limit === null ? null : this.#limit(streamInfo),
-      hitsAddend: this.#hits === null ? null : this.#hits(head, streamInfo),
-    };
+    const limit = this.#limit === null ? null : this.#limit(streamInfo);
+    const hitsAddend = this.#hits === null ? null : this.#hits(head, streamInfo);
+    if (this.#hits !== null && hitsAddend === null) return null;
+    return this.#negativeHits ? { entries, limit, hitsAddend, negativeHits: true } : { entries, limit, hitsAddend };
   }
 }
 
-/** Compiles `rate_limits`; `localCluster` is the node's own. Throws ConfigError with paths that begin with `path`. */
+/** Where rules stand: `ofFilter` is for those of a filter's own configuration, for all or per route. */
+export interface RateLimitRuleScope {
+  readonly server: Pick<ServerContext, 'node' | 'runtime'>;
+  readonly ofFilter: boolean;
+}
+
+/** Compiles `rate_limits`. Throws ConfigError with paths that begin with `path`. */
 export function compileRateLimitRules(
   messages: readonly RateLimit[],
   path: string,
-  localCluster: string,
+  scope: RateLimitRuleScope,
 ): readonly RateLimitRule[] {
   return messages.map((message, i) => {
     try {
-      return new CompiledRule(message, localCluster);
+      return new CompiledRule(message, scope);
     } catch (error) {
       if (error instanceof ConfigError) throw new ConfigError(joinPath(`${path}[${i}]`, error.path), error.problem);
       throw error;

@@ -24,6 +24,7 @@ export const rateLimitActions: SupportArea = supportArea({
       'header_value_match',
       'dynamic_metadata',
       'metadata',
+      'extension',
       'masked_remote_address',
       'remote_address_match',
       'query_parameter_value_match',
@@ -41,8 +42,9 @@ export const rateLimitActions: SupportArea = supportArea({
   'envoy.config.route.v3.RateLimit.Action.DynamicMetaData': { implemented: 'all' },
   'envoy.config.route.v3.RateLimit.Action.MetaData': { implemented: 'all' },
   'envoy.config.route.v3.RateLimit.Action.QueryParameterValueMatch': { implemented: 'all' },
+  'envoy.extensions.rate_limit_descriptors.expr.v3.Descriptor': { implemented: 'all' },
   'envoy.config.route.v3.RateLimit.Override': { implemented: ['dynamic_metadata', 'rate_limit'] },
   'envoy.config.route.v3.RateLimit.Override.RateLimitOverride': { implemented: 'all' },
-  'envoy.config.route.v3.RateLimit.HitsAddend': { implemented: ['number', 'format'] },
+  'envoy.config.route.v3.RateLimit.HitsAddend': { implemented: 'all' },
   'envoy.config.route.v3.RateLimit.Override.DynamicMetadata': { implemented: ['metadata_key'] },
 });

@@ -22,6 +22,7 @@ export const rateLimitFilter: SupportArea = supportArea({
       'failure_mode_deny_percent',
       'rate_limits',
       'metadata_namespace',
+      'enable_retry_after_header',
     ],
   },
   'envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute': {

@@ -7,7 +7,7 @@ import type { CheckedExpr } from '#proto-types/cel/expr/checked_pb.ts';
 import type { Expr, ParsedExpr } from '#proto-types/cel/expr/syntax_pb.ts';
 import type { CelExpression } from '#proto-types/xds/type/v3/cel_pb.ts';
 import { CelAttributes } from './cel-attributes.ts';
-import type { MatchPredicate } from './match-context.ts';
+import type { MatchContext, MatchPredicate } from './match-context.ts';
 
 type AnyExpr = Expr | ParsedExpr | CheckedExpr;
 type Bindings = { readonly [name: string]: CelInput };
@@ -32,30 +32,46 @@ const environment = celEnv({
   },
 });
 
-/** Compiles a parsed CEL expression that judges a stream: an error or anything but `true` is no match. */
-function compileCel(expr: AnyExpr): MatchPredicate {
+/** Evaluates an expression on a stream. Pure. */
+export type CelEvaluation = (context: MatchContext) => CelResult;
+
+function planCel(expr: AnyExpr): CelEvaluation {
   let evaluate: (bindings: Bindings) => CelResult;
   try {
     evaluate = plan(environment, expr as Parameters<typeof plan>[1]) as (bindings: Bindings) => CelResult;
   } catch (error) {
     throw new ConfigError('', `invalid CEL expression: ${(error as Error).message}`);
   }
+  return (context) => evaluate(new CelAttributes(context) as unknown as Bindings);
+}
+
+/** Compiles a parsed CEL expression that judges a stream: an error or anything but `true` is no match. */
+function compileCel(expr: AnyExpr): MatchPredicate {
+  const evaluate = planCel(expr);
   return {
     matches(context) {
-      const result = evaluate(new CelAttributes(context) as unknown as Bindings);
+      const result = evaluate(context);
       return !isCelError(result) && result === true;
     },
   };
 }
 
-/** Compiles CEL source text. Throws ConfigError with an empty path. */
-function compileCelText(text: string): MatchPredicate {
+function parseCel(text: string): ParsedExpr {
   try {
-    return compileCel(parse(text) as unknown as ParsedExpr);
+    return parse(text) as unknown as ParsedExpr;
   } catch (error) {
-    if (error instanceof ConfigError) throw error;
     throw new ConfigError('', `invalid CEL expression: ${(error as Error).message}`);
   }
+}
+
+/** Compiles CEL source text for its value. Throws ConfigError with an empty path. */
+export function compileCelValue(text: string): CelEvaluation {
+  return planCel(parseCel(text));
+}
+
+/** The same of an expression of the package google.api.expr.v1alpha1. */
+export function compileOldCelValue(message: Message): CelEvaluation {
+  return planCel(decodeMessage<AnyExpr>('cel.expr.Expr', encodeMessage(message)));
 }
 
 /** Compiles an expression of the older google.api.expr.v1alpha1 package, whose encoding is the same. */
@@ -71,7 +87,7 @@ export function compileCelExpression(message: CelExpression | undefined): MatchP
   if (message === undefined) throw new ConfigError('', 'an expression is required');
   if (message.celExprChecked !== undefined) return compileCel(message.celExprChecked);
   if (message.celExprParsed !== undefined) return compileCel(message.celExprParsed);
-  if (message.celExprString !== '') return compileCelText(message.celExprString);
+  if (message.celExprString !== '') return compileCel(parseCel(message.celExprString));
   const { exprSpecifier } = message;
   if (exprSpecifier.case === 'parsedExpr') return compileOldCel(exprSpecifier.value, 'cel.expr.ParsedExpr');
   if (exprSpecifier.case === 'checkedExpr') return compileOldCel(exprSpecifier.value, 'cel.expr.CheckedExpr');

@@ -1,6 +1,6 @@
 import type { RateLimitDescriptor } from '#gateway/api/route.ts';
+import { type BucketSettings, TokenBucket } from '#gateway/base/token-bucket.ts';
 import type { Clock } from '#gateway/runtime/clock.ts';
-import { type BucketSettings, TokenBucket } from './token-bucket.ts';
 
 /** One item of `descriptors`, compiled. An empty value in `entries` stands for any value. */
 export interface LimitedDescriptor {

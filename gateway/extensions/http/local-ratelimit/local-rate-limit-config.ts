@@ -1,6 +1,7 @@
 import type { ConnectionInfo } from '#gateway/api/connection.ts';
 import type { ExtensionContext, RuntimeFlags } from '#gateway/api/context.ts';
 import type { RateLimitRule } from '#gateway/api/route.ts';
+import type { BucketSettings } from '#gateway/base/token-bucket.ts';
 import { type Fraction, fractionTakes, readRuntimeFraction } from '#gateway/config/fraction.ts';
 import { durationMs } from '#gateway/proto/duration-ms.ts';
 import { compileHeaderMutations, type HeaderMutations } from '#gateway/route/header-mutations.ts';
@@ -12,7 +13,6 @@ import type { HeaderValueOption } from '#proto-types/envoy/config/core/v3/base_p
 import type { LocalRateLimit } from '#proto-types/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.ts';
 import type { TokenBucket as BucketMessage } from '#proto-types/envoy/type/v3/token_bucket_pb.ts';
 import { descriptorKey, type LimitedDescriptor, type LimiterSettings, LocalLimiter } from './local-limiter.ts';
-import type { BucketSettings } from './token-bucket.ts';
 
 const minFillMs = 50;
 const defaultDynamicDescriptors = 20;
@@ -68,7 +68,9 @@ export class LocalRateLimitConfig {
     this.xRateLimitHeaders = (message.enableXRatelimitHeaders as number) === 1;
     this.retryAfter = message.enableRetryAfterHeader;
     this.hasDescriptors = message.descriptors.length > 0;
-    const rules = diagnostics.try(() => compileRateLimitRules(message.rateLimits, 'rate_limits', server.node.cluster));
+    const rules = diagnostics.try(() =>
+      compileRateLimitRules(message.rateLimits, 'rate_limits', { server, ofFilter: true }),
+    );
     this.rules = message.rateLimits.length === 0 ? null : (rules ?? []);
     this.virtualHostLimits = virtualHostOptions[message.vhRateLimits as number] ?? 'override';
     const scope = server.stats.scope(`${message.statPrefix}.http_local_rate_limit`);

@@ -16,12 +16,33 @@ import type {
 const defaultTimeoutMs = 20;
 const fallbackStatus = 429;
 
-/** `cluster.<name>.ratelimit.*` of one cluster. */
-export interface RateLimitStats {
-  readonly ok: Counter;
-  readonly error: Counter;
-  readonly overLimit: Counter;
-  readonly failureModeAllowed: Counter;
+/** `cluster.<name>.ratelimit.*` of one cluster; each counter appears with what it counts first, as at Envoy. */
+export class RateLimitStats {
+  readonly #scope: Scope;
+  #ok: Counter | null = null;
+  #overLimit: Counter | null = null;
+
+  constructor(scope: Scope) {
+    this.#scope = scope;
+  }
+
+  get ok(): Counter {
+    this.#ok ??= this.#scope.counter('ok');
+    return this.#ok;
+  }
+
+  get overLimit(): Counter {
+    this.#overLimit ??= this.#scope.counter('over_limit');
+    return this.#overLimit;
+  }
+
+  get error(): Counter {
+    return this.#scope.counter('error');
+  }
+
+  get failureModeAllowed(): Counter {
+    return this.#scope.counter('failure_mode_allowed');
+  }
 }
 
 /** What all streams of one rate-limit filter share. */
@@ -35,6 +56,7 @@ export class RateLimitConfig {
   readonly client: GrpcAsyncClient;
   readonly xRateLimitHeaders: boolean;
   readonly tellRateLimited: boolean;
+  readonly retryAfter: boolean;
   readonly limitedStatus: number;
   readonly errorStatus: number;
   readonly headersToAdd: HeaderMutations | null;
@@ -67,13 +89,14 @@ export class RateLimitConfig {
     this.client = service === undefined ? noClient : server.grpcClient(service, at);
     this.xRateLimitHeaders = (message.enableXRatelimitHeaders as number) === 1;
     this.tellRateLimited = !message.disableXEnvoyRatelimitedHeader;
+    this.retryAfter = message.enableRetryAfterHeader;
     this.limitedStatus = statusAbove400(message.rateLimitedStatus?.code, fallbackStatus);
     this.errorStatus = (message.statusOnError?.code as number | undefined) || 500;
     this.headersToAdd =
       diagnostics.try(() => compileHeaderMutations(message.responseHeadersToAdd, 'response_headers_to_add', [], '')) ??
       null;
     const own = message.rateLimits;
-    const rules = diagnostics.try(() => compileRateLimitRules(own, 'rate_limits', server.node.cluster)) ?? [];
+    const rules = diagnostics.try(() => compileRateLimitRules(own, 'rate_limits', { server, ofFilter: true })) ?? [];
     this.rules = own.length === 0 ? null : rules;
     this.metadataNamespace = message.metadataNamespace || 'envoy.filters.http.ratelimit';
     this.runtime = server.runtime;
@@ -101,13 +124,7 @@ export class RateLimitConfig {
   statsOf(scope: Scope): RateLimitStats {
     let stats = this.#stats.get(scope);
     if (stats === undefined) {
-      const own = scope.scope(this.#statPrefix === '' ? 'ratelimit' : `ratelimit.${this.#statPrefix}`);
-      stats = {
-        ok: own.counter('ok'),
-        error: own.counter('error'),
-        overLimit: own.counter('over_limit'),
-        failureModeAllowed: own.counter('failure_mode_allowed'),
-      };
+      stats = new RateLimitStats(scope.scope(this.#statPrefix === '' ? 'ratelimit' : `ratelimit.${this.#statPrefix}`));
       this.#stats.set(scope, stats);
     }
     return stats;
@@ -136,7 +153,7 @@ export function createRateLimitRouteConfig(
 ): RateLimitRouteConfig {
   const { diagnostics, server } = context;
   const own = message.rateLimits;
-  const rules = diagnostics.try(() => compileRateLimitRules(own, 'rate_limits', server.node.cluster)) ?? [];
+  const rules = diagnostics.try(() => compileRateLimitRules(own, 'rate_limits', { server, ofFilter: true })) ?? [];
   return {
     virtualHostLimits: virtualHostOptions[message.vhRateLimits as number] ?? 'override',
     rules: own.length === 0 ? null : rules,

@@ -13,9 +13,9 @@ import type { RateLimitDescriptor, RateLimitRule, Route } from '#gateway/api/rou
 import type { Cancellable, ClusterInfo } from '#gateway/api/upstream.ts';
 import type { RequestHead, ResponseHead } from '#gateway/protocol/headers/message-head.ts';
 import { HeadFormatContext } from '#gateway/route/format-context.ts';
+import { writeRateLimitRequest } from '#gateway/route/rate-limit-call/request-writer.ts';
+import { type RateLimitAnswer, readRateLimitResponse } from '#gateway/route/rate-limit-call/response-reader.ts';
 import type { RateLimitConfig, RateLimitRouteConfig } from './rate-limit-config.ts';
-import { writeRateLimitRequest } from './request-writer.ts';
-import { type RateLimitAnswer, readRateLimitResponse } from './response-reader.ts';
 import { xRateLimitHeaders } from './x-rate-limit-headers.ts';
 
 const method = '/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit';
@@ -195,6 +195,7 @@ export class RateLimitFilter implements StreamDecoderFilter, StreamEncoderFilter
         modifyHeaders: (head) => {
           this.#addResponseHeaders(head, true);
           config.headersToAdd?.apply(head, new HeadFormatContext(this.#head!, head, streamInfo));
+          if (config.retryAfter) head.headers.set('retry-after', String(retryAfterSeconds(answer)));
         },
       });
       return;
@@ -244,6 +245,13 @@ export class RateLimitFilter implements StreamDecoderFilter, StreamEncoderFilter
     const descriptors = this.#descriptors(route, head, true);
     if (descriptors.length > 0) this.#ask(descriptors, deaf);
   }
+}
+
+/** Seconds until every limit that was exceeded begins anew; at least one. */
+function retryAfterSeconds({ statuses }: RateLimitAnswer): number {
+  let seconds = 1;
+  for (const { code, resetSeconds } of statuses) if (code === overLimit) seconds = Math.max(seconds, resetSeconds);
+  return seconds;
 }
 
 const deaf: GrpcUnaryCallbacks = { onSuccess(): void {}, onFailure(): void {} };

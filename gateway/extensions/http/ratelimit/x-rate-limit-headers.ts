@@ -1,4 +1,4 @@
-import type { DescriptorStatus } from './response-reader.ts';
+import type { DescriptorStatus } from '#gateway/route/rate-limit-call/response-reader.ts';
 
 // Seconds by RateLimitResponse.RateLimit.Unit: UNKNOWN, SECOND, MINUTE, HOUR, DAY, MONTH, YEAR, WEEK.
 const windows: readonly number[] = [0, 1, 60, 3600, 86_400, 2_592_000, 31_536_000, 604_800];

@@ -9,11 +9,11 @@ import type { RateLimitDescriptor, RateLimitRule, RouteEntry, VirtualHost } from
 import type { ClusterInfo } from '#gateway/api/upstream.ts';
 import { Diagnostics } from '#gateway/config/diagnostics.ts';
 import { rateLimitExtension } from '#gateway/extensions/http/ratelimit/rate-limit-extension.ts';
-import { writeRateLimitRequest } from '#gateway/extensions/http/ratelimit/request-writer.ts';
-import { readByRegistry, readRateLimitResponse } from '#gateway/extensions/http/ratelimit/response-reader.ts';
 import { xRateLimitHeaders } from '#gateway/extensions/http/ratelimit/x-rate-limit-headers.ts';
 import { createMessage, decodeMessage, encodeMessage, messageSchema, protoRegistry } from '#gateway/proto/registry.ts';
 import { ResponseHead } from '#gateway/protocol/headers/message-head.ts';
+import { writeRateLimitRequest } from '#gateway/route/rate-limit-call/request-writer.ts';
+import { readByRegistry, readRateLimitResponse } from '#gateway/route/rate-limit-call/response-reader.ts';
 import type { RateLimitRequest, RateLimitResponse } from '#proto-types/envoy/service/ratelimit/v3/rls_pb.ts';
 import { FilterStream, requestHead, routeTo } from '#test/support/router-stream.ts';
 import { createTestServerContext, type TestServerContext } from '#test/support/server-context.ts';

@@ -8,6 +8,7 @@ const tag = {
   entries: 0x0a,
   limit: 0x12,
   descriptorHits: 0x1a,
+  negativeHits: 0x20,
   key: 0x0a,
   value: 0x12,
   requestsPerUnit: 0x08,
@@ -40,7 +41,8 @@ export function writeRateLimitRequest(
 }
 
 function writeDescriptor(descriptor: RateLimitDescriptor): void {
-  const { entries, limit, hitsAddend } = descriptor;
+  const { entries, limit, hitsAddend, negativeHits } = descriptor;
+  if (negativeHits === true) writeNumber(tag.negativeHits, 1);
   if (hitsAddend !== null) {
     const end = scratch.length - at;
     if (hitsAddend !== 0) writeNumber(tag.wrapped, hitsAddend);
