@@ -4,6 +4,7 @@
 //   npm run bench -- tls [--cases new-p256,...] [--proxies ...] [--seconds 2] [--rounds 5]   new TLS connections: tls/
 //   npm run bench -- [--cases h1,tls-h2,...] [--proxies sluice-bun,envoy,...] [--seconds 5] [--rounds 1] [--idle 1000]
 //                    [--memory] [--port 9300]
+//   --rounds N: every figure is the median of N, every ratio the median of the ratios within the rounds
 //
 // The proxy under test is pinned to core 0; the load generator (wrk, h2load) and the upstream (nginx) to core 1. A figure
 // counts only if every answer was a 2xx and a probe's body has the right length. --memory adds resident memory after a
@@ -150,19 +151,21 @@ async function measureMemory(proxy: BenchProxy, pid: number): Promise<[number, n
   return [marks[0]!, marks[1]!];
 }
 
-async function measure(proxy: BenchProxy): Promise<ProxyFigures> {
-  const figures: ProxyFigures = { name: proxy.name, cases: new Map(), idle: null, memory: null, baseMib: 0 };
-  for (const benchCase of cases) {
-    if (benchCase.needsHttp2Upstream && !proxy.http2Upstream) continue;
-    const child = await start(proxy);
-    if (figures.baseMib === 0) figures.baseMib = residentKib(child.pid!) / 1024;
-    const figure = await measureCase(proxy, benchCase, child.pid!);
-    figures.cases.set(benchCase.name, figure);
-    const shown =
-      figure.problem ?? `${figure.cpuMicrosPerRequest?.toFixed(1)} us, ${figure.requestsPerSecond?.toFixed(0)}/s`;
-    console.error(`${proxy.name} ${benchCase.name}: ${shown}`);
-    await stop(child);
-  }
+/** Measures one case with one proxy in a process of its own. */
+async function measureOnce(figures: ProxyFigures, proxy: BenchProxy, benchCase: BenchCase): Promise<void> {
+  const child = await start(proxy);
+  if (figures.baseMib === 0) figures.baseMib = residentKib(child.pid!) / 1024;
+  const figure = await measureCase(proxy, benchCase, child.pid!);
+  const rounds = figures.cases.get(benchCase.name);
+  if (rounds === undefined) figures.cases.set(benchCase.name, [figure]);
+  else rounds.push(figure);
+  const shown =
+    figure.problem ?? `${figure.cpuMicrosPerRequest?.toFixed(1)} us, ${figure.requestsPerSecond?.toFixed(0)}/s`;
+  console.error(`${proxy.name} ${benchCase.name}: ${shown}`);
+  await stop(child);
+}
+
+async function measureMemories(figures: ProxyFigures, proxy: BenchProxy): Promise<void> {
   if (Number(options.idle) > 0) {
     const idle: number[] = [];
     for (const secure of [false, true]) {
@@ -178,24 +181,37 @@ async function measure(proxy: BenchProxy): Promise<ProxyFigures> {
     figures.memory = await measureMemory(proxy, child.pid!);
     await stop(child);
   }
-  return figures;
 }
 
 try {
-  for (let round = 1; round <= Number(options.rounds); round++) {
-    const all: ProxyFigures[] = [];
-    for (const proxy of proxies) {
+  const all: ProxyFigures[] = proxies.map(({ name }) => ({
+    name,
+    cases: new Map(),
+    idle: null,
+    memory: null,
+    baseMib: 0,
+  }));
+  const each = async (measure: (figures: ProxyFigures, proxy: BenchProxy) => Promise<void>): Promise<void> => {
+    for (const [index, proxy] of proxies.entries()) {
       try {
-        all.push(await measure(proxy));
+        await measure(all[index]!, proxy);
       } catch (error) {
         console.error(error instanceof Error ? error.message : error);
       }
     }
-    console.log(
-      `\nRound ${round}, ${new Date().toISOString().slice(0, 10)}, ${cpus()[0]?.model}, ${cpus().length} cores`,
-    );
-    printTable(all, cases);
+  };
+  // The proxies take turns within each round of each case, so that what else the machine does meets them alike.
+  for (const benchCase of cases) {
+    for (let round = 0; round < Number(options.rounds); round++) {
+      await each(async (figures, proxy) => {
+        if (proxy.http2Upstream || !benchCase.needsHttp2Upstream) await measureOnce(figures, proxy, benchCase);
+      });
+    }
   }
+  await each(measureMemories);
+  const rounds = Number(options.rounds) === 1 ? '' : `, median of ${options.rounds} rounds`;
+  console.log(`\n${new Date().toISOString().slice(0, 10)}, ${cpus()[0]?.model}, ${cpus().length} cores${rounds}`);
+  printTable(all, cases);
   const envoy = findPeer('envoy');
   if (envoy !== null) console.log(execFileSync(envoy, ['--version'], { encoding: 'utf8' }).trim());
 } finally {
