@@ -6,6 +6,7 @@ import { buffer } from './buffer.ts';
 import { cluster } from './cluster.ts';
 import { core } from './core.ts';
 import { cors } from './cors.ts';
+import { credentialInjector } from './credential-injector.ts';
 import { csrf } from './csrf.ts';
 import { extAuthz } from './ext-authz.ts';
 import { fault } from './fault.ts';
@@ -19,6 +20,7 @@ import { jwtAuthn } from './jwt-authn.ts';
 import { listener } from './listener.ts';
 import { localRateLimit } from './local-ratelimit.ts';
 import { matching } from './matching.ts';
+import { networkLimits } from './network-limits.ts';
 import { proxyProtocol } from './proxy-protocol.ts';
 import { rateLimitActions } from './rate-limit-actions.ts';
 import { rateLimitFilter } from './rate-limit-filter.ts';
@@ -35,6 +37,7 @@ export const areas: readonly SupportArea[] = [
   extAuthz,
   fault,
   csrf,
+  credentialInjector,
   apiKeyAuth,
   basicAuth,
   grpcFilters,
@@ -54,6 +57,7 @@ export const areas: readonly SupportArea[] = [
   httpProtocolOptions,
   jwtAuthn,
   listener,
+  networkLimits,
   proxyProtocol,
   rateLimitActions,
   rateLimitFilter,
