@@ -4,6 +4,7 @@ import type { HeaderMap } from '#gateway/protocol/headers/header-map.ts';
 import type { RequestHead, ResponseHead } from '#gateway/protocol/headers/message-head.ts';
 import type { Connection } from './connection.ts';
 import type { Route } from './route.ts';
+import type { SecretSource } from './secrets.ts';
 import type { StreamInfo } from './stream-info.ts';
 import type { ClusterInfo } from './upstream.ts';
 
@@ -158,4 +159,8 @@ export interface HttpFilterFactory {
   createFilter(chain: FilterChainBuilder): void;
   /** The router is terminal: the last filter, and the only one that may be last. */
   readonly terminal: boolean;
+  /** Secrets that streams cannot do without: a listener warms until they are settled. */
+  readonly secrets?: readonly SecretSource<unknown>[];
+  /** The listener is gone, and the last of its streams: stops following secrets. */
+  close?(): void;
 }

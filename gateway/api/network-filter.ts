@@ -1,5 +1,6 @@
 import type { ClientHello } from '#gateway/protocol/client-hello/client-hello.ts';
 import type { Connection, ConnectionInfo } from './connection.ts';
+import type { SecretSource } from './secrets.ts';
 import type { StreamInfo } from './stream-info.ts';
 
 /** Result of a network filter: go on to the next filter, or stop here until `continueReading`. */
@@ -31,6 +32,10 @@ export interface NetworkFilterFactory {
   create(): NetworkFilter;
   /** A terminal filter must be the last of its chain, and the last must be terminal. */
   readonly terminal: boolean;
+  /** Secrets that connections cannot do without: a listener warms until they are settled. */
+  readonly secrets?: readonly SecretSource<unknown>[];
+  /** The listener is gone, and the last of its connections: stops following secrets. */
+  close?(): void;
 }
 
 /** What a listener filter says after looking at the first octets. */

@@ -5,7 +5,7 @@ import type { Timer } from '#gateway/runtime/timers.ts';
 import type { Listener as ListenerMessage } from '#proto-types/envoy/config/listener/v3/listener_pb.ts';
 import { buildListener } from './build-listener.ts';
 import { type InheritedSockets, Listener } from './listener.ts';
-import type { ListenerConfig } from './listener-config.ts';
+import type { FilterChain, ListenerConfig } from './listener-config.ts';
 import { ListenerManagerStats } from './listener-stats.ts';
 import { isWarm, Warming } from './warming.ts';
 
@@ -178,8 +178,13 @@ export class ListenerManager {
 
 /** Lets go of what a configuration follows: its secrets. */
 function release(config: ListenerConfig): void {
-  for (const chain of config.chains) chain.tls?.close();
-  config.defaultChain?.tls?.close();
+  for (const chain of config.chains) releaseChain(chain);
+  if (config.defaultChain !== null) releaseChain(config.defaultChain);
+}
+
+function releaseChain({ tls, filters }: FilterChain): void {
+  tls?.close();
+  for (const factory of filters) factory.close?.();
 }
 
 function sameAddresses(one: ListenerConfig, other: ListenerConfig): boolean {

@@ -8,7 +8,9 @@ export function isWarm(config: ListenerConfig): boolean {
 
 function unsettled({ chains, defaultChain }: ListenerConfig): SecretSource<unknown>[] {
   const all = defaultChain === null ? chains : [...chains, defaultChain];
-  return all.flatMap(({ tls }) => tls?.secrets ?? []).filter(({ settled }) => settled === false);
+  return all
+    .flatMap(({ tls, filters }) => [...(tls?.secrets ?? []), ...filters.flatMap(({ secrets }) => secrets ?? [])])
+    .filter(({ settled }) => settled === false);
 }
 
 /** A listener's configuration that waits for its secrets. */

@@ -3,6 +3,7 @@ import { apiKeyAuthExtension } from './api-key-auth/api-key-auth-extension.ts';
 import { basicAuthExtension } from './basic-auth/basic-auth-extension.ts';
 import { bufferExtension } from './buffer/buffer-extension.ts';
 import { corsExtension } from './cors/cors-extension.ts';
+import { credentialInjectorExtension } from './credential-injector/credential-injector-extension.ts';
 import { csrfExtension } from './csrf/csrf-extension.ts';
 import { extAuthzExtension } from './ext-authz/ext-authz-extension.ts';
 import { faultExtension } from './fault/fault-extension.ts';
@@ -31,6 +32,7 @@ export const httpFilterExtensions: readonly HttpFilterExtension[] = [
   basicAuthExtension,
   apiKeyAuthExtension,
   csrfExtension,
+  credentialInjectorExtension,
   faultExtension,
   extAuthzExtension,
   routerExtension,

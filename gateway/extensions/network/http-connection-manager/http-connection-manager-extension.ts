@@ -17,6 +17,15 @@ export const httpConnectionManagerExtension: NetworkFilterExtension = {
       context.scope,
       context.diagnostics,
     );
-    return { terminal: true, create: () => new ConnectionManager(config) };
+    const upgrades = [...config.upgrades.values()].flatMap(({ chain }) => chain ?? []);
+    const factories = [...config.chain, ...upgrades].map(({ factory }) => factory);
+    return {
+      terminal: true,
+      secrets: factories.flatMap(({ secrets }) => secrets ?? []),
+      create: () => new ConnectionManager(config),
+      close(): void {
+        for (const factory of factories) factory.close?.();
+      },
+    };
   },
 };
