@@ -1,12 +1,15 @@
 import type { StatsStore } from '../limiter/stats-store.ts';
+import { buildRules } from './build-rules.ts';
+import { findKeyCollisions } from './key-collisions.ts';
 import { LimitConfigError } from './limit-config-error.ts';
-import { LimitUnit, parseUnit } from './limit-unit.ts';
-import type { DescriptorNode, DomainNode, LimitRule, StructValue } from './rule.ts';
-import type { RawConfig, RawDescriptor, RawRateLimit } from './yaml-file.ts';
+import type { DescriptorNode, DomainNode, StructValue } from './rule.ts';
+import type { RawConfig, RawDescriptor } from './yaml-file.ts';
 
 /** A whole configuration, ready to be asked. Immutable; a reload makes another one. */
 export interface LimitConfig {
   readonly domains: ReadonlyMap<string, DomainNode>;
+  /** Pairs of rules that requests can make count on one key, each as a sentence; see `key-collisions.ts`. */
+  readonly warnings: readonly string[];
 }
 
 /** A domain or descriptor while it is being built. */
@@ -36,7 +39,7 @@ export function buildLimitConfig(
     }
     addDescriptors(file, root, `${domain}.`, descriptors, options.stats);
   }
-  return { domains };
+  return { domains, warnings: findKeyCollisions(domains) };
 }
 
 function addDescriptors(
@@ -53,7 +56,7 @@ function addDescriptors(
     if (parent.children.has(composite)) {
       throw new LimitConfigError(file, `duplicate descriptor composite key '${fullKey}'`);
     }
-    const rule = raw.rateLimit === null ? null : buildRule(file, raw, raw.rateLimit, fullKey, stats);
+    const rules = buildRules(file, raw, fullKey, stats);
     const wildcard = composite.includes('*');
     if (raw.shareThreshold && !wildcard) {
       throw new LimitConfigError(
@@ -67,7 +70,7 @@ function addDescriptors(
     const node: DescriptorNode = {
       composite,
       fullKey,
-      rule,
+      rules,
       children: own.children,
       wildcards: own.wildcards,
       shareThreshold: raw.shareThreshold,
@@ -79,35 +82,6 @@ function addDescriptors(
     parent.children.set(composite, node);
     if (wildcard) parent.wildcards.push(node);
   }
-}
-
-function buildRule(
-  file: string,
-  raw: RawDescriptor,
-  limit: RawRateLimit,
-  fullKey: string,
-  stats: StatsStore,
-): LimitRule {
-  const unit = parseUnit(limit.unit);
-  if (limit.unlimited && unit !== null) {
-    throw new LimitConfigError(file, 'should not specify rate limit unit when unlimited');
-  }
-  if (!limit.unlimited && unit === null) throw new LimitConfigError(file, `invalid rate limit unit '${limit.unit}'`);
-  for (const name of limit.replaces) {
-    if (name === '') throw new LimitConfigError(file, 'should not have an empty replaces entry');
-    if (name === limit.name) throw new LimitConfigError(file, 'replaces should not contain name of same descriptor');
-  }
-  return {
-    fullKey,
-    requestsPerUnit: limit.unlimited ? 0 : limit.requestsPerUnit,
-    unit: unit ?? LimitUnit.Unknown,
-    unlimited: limit.unlimited,
-    name: limit.name,
-    replaces: limit.replaces,
-    shadowMode: raw.shadowMode,
-    quotaMode: raw.quotaMode,
-    stats: stats.configured(fullKey),
-  };
 }
 
 /** A Struct holds null, booleans, numbers, text, lists and mappings with text keys. */

@@ -1,4 +1,5 @@
 import type { LimitStats } from '../limiter/limit-stats.ts';
+import type { TakeLimit } from '../store/take.ts';
 import type { LimitUnit } from './limit-unit.ts';
 
 /** A value that a protobuf Struct can hold. */
@@ -16,7 +17,13 @@ export interface LimitRule {
   readonly fullKey: string;
   readonly requestsPerUnit: number;
   readonly unit: LimitUnit;
+  /** Length of the window (or lease), seconds: the unit's times `unit_multiplier`; 0 when unlimited. */
+  readonly windowSeconds: number;
   readonly unlimited: boolean;
+  /** What goes before the counter's key; empty for what the reference service counts, so that both count together. */
+  readonly keyTag: string;
+  /** The numbers for the store. */
+  readonly take: TakeLimit;
   /** Name that others may replace; empty when there is none. */
   readonly name: string;
   /** Names of rules that do not count when this one applies. */
@@ -33,7 +40,8 @@ export interface DescriptorNode {
   /** Key, or key and value joined by `_`. */
   readonly composite: string;
   readonly fullKey: string;
-  readonly rule: LimitRule | null;
+  /** Empty: no limit. Several: all of them apply. */
+  readonly rules: readonly LimitRule[];
   /** Entries by composite key. */
   readonly children: ReadonlyMap<string, DescriptorNode>;
   /** The children with a `*`, in the order of the configuration. */

@@ -97,6 +97,8 @@ const schema = z.object({
     .refine((value) => value === 'redis' || value === 'memory', 'is neither redis nor memory'),
   MEMORY_MAX_COUNTERS: integer(1_000_000, 0x7fff_ffff),
   STOP_CACHE_KEY_INCREMENT_WHEN_OVERLIMIT: boolean(false),
+  ALL_OR_NOTHING: boolean(false),
+  KEY_FORMAT: z.enum(['reference', 'escaped'], 'is neither reference nor escaped').default('reference'),
   SHADOW_MODE: boolean(false),
   QUOTA_MODE: boolean(false),
   LIMIT_RESPONSE_HEADERS_ENABLED: boolean(false),
@@ -171,6 +173,10 @@ export interface Settings {
   readonly BACKEND_TYPE: string;
   readonly MEMORY_MAX_COUNTERS: number;
   readonly STOP_CACHE_KEY_INCREMENT_WHEN_OVERLIMIT: boolean;
+  /** A request that is over one of its limits counts on none of them. */
+  readonly ALL_OR_NOTHING: boolean;
+  /** `escaped`: no two descriptors share a key, and none is shared with the reference service. */
+  readonly KEY_FORMAT: 'reference' | 'escaped';
   readonly SHADOW_MODE: boolean;
   readonly QUOTA_MODE: boolean;
   readonly LIMIT_RESPONSE_HEADERS_ENABLED: boolean;

@@ -44,8 +44,12 @@ export class TypeProblems {
 
   /** Notes that `node` is not of the type. */
   add(node: Node | null, type: string): void {
-    const line = node?.range === undefined || node.range === null ? 1 : this.#lines.linePos(node.range[0]).line;
-    this.#found.push(`line ${line}: cannot unmarshal ${kindOf(node)} into ${type}`);
+    this.#found.push(`line ${this.line(node)}: cannot unmarshal ${kindOf(node)} into ${type}`);
+  }
+
+  /** The line that a node begins on; 1 for what is nowhere in the text. */
+  line(node: Node | null): number {
+    return node?.range === undefined || node.range === null ? 1 : this.#lines.linePos(node.range[0]).line;
   }
 
   /** The node an alias stands for. */

@@ -5,7 +5,14 @@ import { TypeProblems } from './type-problems.ts';
 
 /** `rate_limit` as it stands in the file. */
 export interface RawRateLimit {
+  /** Line in the file. */
+  readonly line: number;
   readonly unit: string;
+  /** Null when not given. */
+  readonly unitMultiplier: number | null;
+  readonly algorithm: string;
+  /** Null when not given. */
+  readonly burst: number | null;
   readonly requestsPerUnit: number;
   readonly unlimited: boolean;
   readonly name: string;
@@ -17,6 +24,8 @@ export interface RawDescriptor {
   readonly key: string;
   readonly value: string;
   readonly rateLimit: RawRateLimit | null;
+  /** Several limits that all apply; null when not given. */
+  readonly rateLimits: readonly RawRateLimit[] | null;
   readonly shadowMode: boolean;
   readonly quotaMode: boolean;
   readonly detailedMetric: boolean;
@@ -40,7 +49,11 @@ const knownKeys: ReadonlySet<string> = new Set([
   'value',
   'descriptors',
   'rate_limit',
+  'rate_limits',
   'unit',
+  'unit_multiplier',
+  'algorithm',
+  'burst',
   'requests_per_unit',
   'unlimited',
   'shadow_mode',
@@ -130,6 +143,10 @@ function field(map: YAMLMap, name: string, problems: TypeProblems): Node | null 
   return found;
 }
 
+function isNull(node: Node | null): boolean {
+  return node === null || (isScalar(node) && node.value === null);
+}
+
 function readDescriptors(node: Node | null, problems: TypeProblems): RawDescriptor[] {
   return problems.list(node, '[]config.YamlDescriptor').map((item) => readDescriptor(item, problems));
 }
@@ -140,6 +157,7 @@ function readDescriptor(map: YAMLMap, problems: TypeProblems): RawDescriptor {
     key: problems.text(get('key')),
     value: problems.text(get('value')),
     rateLimit: readRateLimit(get('rate_limit'), problems),
+    rateLimits: readRateLimits(get('rate_limits'), problems),
     shadowMode: problems.boolean(get('shadow_mode')),
     quotaMode: problems.boolean(get('quota_mode')),
     detailedMetric: problems.boolean(get('detailed_metric')),
@@ -150,14 +168,27 @@ function readDescriptor(map: YAMLMap, problems: TypeProblems): RawDescriptor {
   };
 }
 
+function readRateLimits(node: Node | null, problems: TypeProblems): RawRateLimit[] | null {
+  if (isNull(node)) return null;
+  return problems.list(node, '[]config.YamlRateLimit').map((item) => readRateLimit(item, problems)!);
+}
+
 function readRateLimit(node: Node | null, problems: TypeProblems): RawRateLimit | null {
-  if (node === null || (isScalar(node) && node.value === null)) return null;
+  if (node === null || isNull(node)) return null;
   if (!isMap(node)) {
     problems.add(node, 'config.YamlRateLimit');
     return null;
   }
+  const optional = (name: string): number | null => {
+    const value = field(node, name, problems);
+    return isNull(value) ? null : problems.uint32(value);
+  };
   return {
+    line: problems.line(node),
     unit: problems.text(field(node, 'unit', problems)),
+    unitMultiplier: optional('unit_multiplier'),
+    algorithm: problems.text(field(node, 'algorithm', problems)),
+    burst: optional('burst'),
     requestsPerUnit: problems.uint32(field(node, 'requests_per_unit', problems)),
     unlimited: problems.boolean(field(node, 'unlimited', problems)),
     name: problems.text(field(node, 'name', problems)),

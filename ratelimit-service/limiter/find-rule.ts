@@ -6,7 +6,8 @@ import { matchesWildcard } from './wildcard.ts';
 
 /** What the configuration says about one descriptor. */
 export interface FoundRule {
-  readonly rule: LimitRule;
+  /** At least one; all of them apply. */
+  readonly rules: readonly LimitRule[];
   /** Values to count by, in the order of the entries: a pattern where all its values share one counter. */
   readonly counterValues: readonly string[];
 }
@@ -34,13 +35,17 @@ export function findRule(
     level = node;
   }
   const last = path.at(-1);
-  const rule = last?.rule ?? null;
-  if (last === undefined || rule === null) return null;
+  if (last === undefined || last.rules.length === 0) return null;
   const statsKey = dynamicStatsKey(domainName, path, entries);
-  return {
-    rule: statsKey === null || rule.unlimited ? rule : { ...rule, fullKey: statsKey, stats: stats.dynamic(statsKey) },
-    counterValues: values,
-  };
+  const rules = statsKey === null ? last.rules : last.rules.map((rule) => renamed(rule, last, statsKey, stats));
+  return { rules, counterValues: values };
+}
+
+/** A rule whose statistics have a name that the request made; one of several keeps what tells it from the others. */
+function renamed(rule: LimitRule, node: DescriptorNode, statsKey: string, stats: StatsStore): LimitRule {
+  if (rule.unlimited) return rule;
+  const fullKey = statsKey + rule.fullKey.slice(node.fullKey.length);
+  return { ...rule, fullKey, stats: stats.dynamic(fullKey) };
 }
 
 /** The domain of a request, or null. */

@@ -8,6 +8,8 @@ export class LimitStats {
   overLimitWithLocalCache = 0;
   withinLimit = 0;
   shadowMode = 0;
+  /** Hits that were given back. */
+  totalNegativeHits = 0;
 
   constructor(key: string) {
     this.key = cleanStatName(key);
@@ -22,6 +24,7 @@ export function limitStatValues(stats: LimitStats): readonly (readonly [name: st
     ['over_limit_with_local_cache', stats.overLimitWithLocalCache],
     ['shadow_mode', stats.shadowMode],
     ['total_hits', stats.totalHits],
+    ['total_negative_hits', stats.totalNegativeHits],
     ['within_limit', stats.withinLimit],
   ];
 }

@@ -1,6 +1,9 @@
+import { LimitAlgorithm } from '../config/algorithm.ts';
 import type { LimitConfig } from '../config/build-config.ts';
 import { unitSeconds } from '../config/limit-unit.ts';
 import type { LimitRule } from '../config/rule.ts';
+import { type TakeLimit, takeLimit } from '../store/take.ts';
+import { counterKeyPrefix, escapedKeyPrefix } from './counter-key.ts';
 import { type FoundRule, findDomain, findRule } from './find-rule.ts';
 import { nearLimitThreshold } from './limit-stats.ts';
 import type { LimitDescriptor, LimitRequest } from './request.ts';
@@ -14,11 +17,18 @@ export interface DescriptorPlan {
   readonly keyPrefix: string;
   /** Seconds; 0 when nothing is counted. */
   readonly windowSeconds: number;
+  /** Negative when the request gives them back. */
   readonly hits: number;
+  /** The numbers for the store; null when nothing is counted. */
+  readonly take: TakeLimit | null;
+  /** Whether it is taken from a limit rather than added to the counter of a fixed window. */
+  readonly takes: boolean;
   /** From this count on the limit is near. */
   readonly near: number;
   /** Whether it takes part in the overall code as a quota. */
   readonly quota: boolean;
+  /** Seconds until the limit is whole or has room again, in an answer; -1 when the end of the window says it. */
+  readonly resetSeconds: number;
   /** `keyPrefix` with the window that was asked for last, so that it is not joined again for every call. */
   key: string;
   keyWindow: number;
@@ -26,7 +36,12 @@ export interface DescriptorPlan {
 
 /** What is to be done for a request. It is a pure function of configuration and request, and may be kept and used again. */
 export interface RequestPlan {
+  /** One for each limit; one without a rule where a descriptor has none. */
   readonly descriptors: readonly DescriptorPlan[];
+  /** The request's descriptor that each is of; null when they are the same. Answers are always told as one for each. */
+  readonly statuses: readonly number[] | null;
+  /** Whether any `takes`. */
+  readonly takes: boolean;
   /** How many descriptors count something. */
   readonly counted: number;
   /** Why the request is refused, or null. */
@@ -41,6 +56,8 @@ export interface PlanOptions {
   readonly nearLimitRatio: number;
   /** QUOTA_MODE: every descriptor that is not unlimited is a quota. */
   readonly quotaMode: boolean;
+  /** KEY_FORMAT=escaped: no two descriptors share a key, and none is shared with the reference service. */
+  readonly escapeKeys?: boolean;
 }
 
 /** Counts are exact up to here; a larger addend counts as this. */
@@ -65,37 +82,57 @@ export function planRequest(
       return refused(`rate limit override has an invalid unit: ${descriptor.limit.unit}`);
     } else found.push(overrideRule(request.domain, descriptor, stats));
   }
-  const replaced = new Set(found.flatMap((each) => each?.rule.replaces ?? []));
-  const descriptors = request.descriptors.map((descriptor, i) => {
-    const each = found[i]!;
+  const replaced = new Set(found.flatMap((each) => each?.rules.flatMap((rule) => rule.replaces) ?? []));
+  const descriptors: DescriptorPlan[] = [];
+  const statuses: number[] = [];
+  request.descriptors.forEach((descriptor, i) => {
     // One without a limit stays what it is, even when its name is among those replaced: seen in the reference.
-    const dropped = each !== null && !each.rule.unlimited && each.rule.name !== '' && replaced.has(each.rule.name);
-    return planDescriptor(request, descriptor, dropped ? null : each, options);
+    const rules = (found[i]?.rules ?? []).filter(
+      (rule) => rule.unlimited || rule.name === '' || !replaced.has(rule.name),
+    );
+    const values = found[i]?.counterValues ?? [];
+    for (const rule of rules.length === 0 ? [null] : rules) {
+      descriptors.push(planDescriptor(request, descriptor, rule, values, options));
+      statuses.push(i);
+    }
   });
-  const counted = descriptors.reduce((count, { windowSeconds }) => (windowSeconds === 0 ? count : count + 1), 0);
-  return { descriptors, counted, error: null, unknownDomain: domain === null ? request.domain : null };
+  return {
+    descriptors,
+    statuses: descriptors.length === request.descriptors.length ? null : statuses,
+    takes: descriptors.some(({ takes }) => takes),
+    counted: descriptors.reduce((count, { windowSeconds }) => (windowSeconds === 0 ? count : count + 1), 0),
+    error: null,
+    unknownDomain: domain === null ? request.domain : null,
+  };
 }
 
 function refused(error: string): RequestPlan {
-  return { descriptors: [], counted: 0, error, unknownDomain: null };
+  return { descriptors: [], statuses: null, takes: false, counted: 0, error, unknownDomain: null };
 }
 
 function overrideRule(domain: string, descriptor: LimitDescriptor, stats: StatsStore): FoundRule {
   const { entries, limit } = descriptor;
   const parts = entries.map(({ key, value }) => (value === '' ? key : `${key}_${value}`));
   const fullKey = [domain, ...parts].join('.');
+  const { requestsPerUnit, unit } = limit!;
+  const windowSeconds = unitSeconds(unit);
   return {
-    rule: {
-      fullKey,
-      requestsPerUnit: limit!.requestsPerUnit,
-      unit: limit!.unit as LimitRule['unit'],
-      unlimited: false,
-      name: '',
-      replaces: [],
-      shadowMode: false,
-      quotaMode: false,
-      stats: stats.dynamic(fullKey),
-    },
+    rules: [
+      {
+        fullKey,
+        requestsPerUnit,
+        unit: unit as LimitRule['unit'],
+        windowSeconds,
+        unlimited: false,
+        keyTag: '',
+        take: takeLimit(LimitAlgorithm.FixedWindow, requestsPerUnit, requestsPerUnit, windowSeconds, true),
+        name: '',
+        replaces: [],
+        shadowMode: false,
+        quotaMode: false,
+        stats: stats.dynamic(fullKey),
+      },
+    ],
     counterValues: entries.map(({ value }) => value),
   };
 }
@@ -103,32 +140,28 @@ function overrideRule(domain: string, descriptor: LimitDescriptor, stats: StatsS
 function planDescriptor(
   request: LimitRequest,
   descriptor: LimitDescriptor,
-  found: FoundRule | null,
+  rule: LimitRule | null,
+  values: readonly string[],
   options: PlanOptions,
 ): DescriptorPlan {
-  const rule = found?.rule ?? null;
   const hits = Math.min(descriptor.hitsAddend ?? Math.max(1, request.hitsAddend), maxHits);
-  const counts = rule !== null && !rule.unlimited;
+  const quota = rule?.unlimited === true ? false : options.quotaMode || rule?.quotaMode === true;
+  const rest = { hits, quota, resetSeconds: -1, key: '', keyWindow: -1 };
+  if (rule === null || rule.unlimited) {
+    return { ...rest, rule, keyPrefix: '', windowSeconds: 0, take: null, takes: false, near: 0 };
+  }
+  const refund = descriptor.isNegativeHits === true;
+  const { take, requestsPerUnit } = rule;
+  const keyOf = options.escapeKeys === true ? escapedKeyPrefix : counterKeyPrefix;
   return {
+    ...rest,
     rule,
-    keyPrefix: counts ? counterKeyPrefix(options.keyPrefix, request.domain, descriptor, found!.counterValues) : '',
-    windowSeconds: counts ? unitSeconds(rule.unit) : 0,
-    hits,
-    near: counts ? nearLimitThreshold(rule.requestsPerUnit, options.nearLimitRatio) : 0,
-    quota: rule?.unlimited === true ? false : options.quotaMode || rule?.quotaMode === true,
-    key: '',
-    keyWindow: -1,
+    keyPrefix: keyOf(options.keyPrefix, rule, request.domain, descriptor.entries, values),
+    windowSeconds: rule.windowSeconds,
+    hits: refund ? -hits : hits,
+    take: quota && take.enforced ? { ...take, enforced: false } : take,
+    takes: refund || take.algorithm !== LimitAlgorithm.FixedWindow,
+    // Counters are told by what remains below the limit, so a bucket's burst shifts where "near" begins.
+    near: requestsPerUnit - take.capacity + nearLimitThreshold(take.capacity, options.nearLimitRatio),
   };
-}
-
-/** The reference service's key, byte for byte: nothing is escaped and the unit is not in it. */
-function counterKeyPrefix(
-  prefix: string,
-  domain: string,
-  descriptor: LimitDescriptor,
-  values: readonly string[],
-): string {
-  let key = `${prefix}${domain}_`;
-  for (let i = 0; i < descriptor.entries.length; i++) key += `${descriptor.entries[i]!.key}_${values[i]!}_`;
-  return key;
 }

@@ -1,7 +1,10 @@
 import type { Clock } from '#gateway/runtime/clock.ts';
+import { LimitAlgorithm } from '../config/algorithm.ts';
 import { windowStart } from '../config/limit-unit.ts';
 import type { CounterStore } from '../store/counter-store.ts';
 import type { LocalCache } from '../store/local-cache.ts';
+import type { Take } from '../store/take.ts';
+import { answerPerStatus } from './answer-per-status.ts';
 import { HeldCall, type HeldCallReceiver } from './held-call.ts';
 import { recordDecision } from './limit-stats.ts';
 import type { DescriptorPlan, RequestPlan } from './plan.ts';
@@ -10,7 +13,10 @@ import { isOverLimit } from './verdict.ts';
 
 /** Receives the outcome of one request, during `limit` or later, exactly once. */
 export interface LimitWaiter {
-  /** `after` holds each descriptor's counter, 0 where nothing was counted; it belongs to the receiver. */
+  /**
+   * `plan` has one entry for each descriptor of the request, and `after` its counter, 0 where nothing was counted. `after`
+   * belongs to the receiver.
+   */
   onLimited(plan: RequestPlan, after: number[], nowSeconds: number): void;
   onLimitError(message: string): void;
 }
@@ -25,17 +31,27 @@ export class RateLimiter {
   readonly #stats: StatsStore;
   readonly #cache: LocalCache | null;
   readonly #holdBack: boolean;
+  readonly #allOrNothing: boolean;
 
   /**
    * `holdBack`: STOP_CACHE_KEY_INCREMENT_WHEN_OVERLIMIT. Counters are read first, and when one of a request would go over
-   * its limit, only those that would are counted.
+   * its limit, only those that would are counted. `allOrNothing`: ALL_OR_NOTHING. A request that is over one of its limits
+   * counts on none, in one step of the store; calls with limits that are no fixed windows do so with `holdBack` as well.
    */
-  constructor(store: CounterStore, clock: Clock, stats: StatsStore, cache: LocalCache | null, holdBack = false) {
+  constructor(
+    store: CounterStore,
+    clock: Clock,
+    stats: StatsStore,
+    cache: LocalCache | null,
+    holdBack = false,
+    allOrNothing = false,
+  ) {
     this.#store = store;
     this.#clock = clock;
     this.#stats = stats;
     this.#cache = cache;
     this.#holdBack = holdBack;
+    this.#allOrNothing = allOrNothing;
   }
 
   /** Counts a request. */
@@ -52,25 +68,43 @@ export class RateLimiter {
       return;
     }
     const call = new LimitCall(plan, waiter, nowSeconds, this.#stats, this.#cache);
-    for (const each of plan.descriptors) {
-      if (each.windowSeconds === 0) continue;
-      each.rule!.stats.totalHits += each.hits;
-      const start = windowStart(nowSeconds, each.windowSeconds);
-      if (each.keyWindow === start) continue;
-      each.keyWindow = start;
-      each.key = each.keyPrefix + start;
+    for (const each of plan.descriptors) if (each.windowSeconds !== 0) this.#prepare(each, nowSeconds);
+    if (this.#allOrNothing || (this.#holdBack && plan.takes)) this.#take(plan, call, true);
+    else if (this.#holdBack) new HeldCall(plan, call, this.#store).start(this.#cache, nowSeconds);
+    else {
+      this.#count(plan, call, nowSeconds);
+      if (plan.takes) this.#take(plan, call, false);
     }
-    if (this.#holdBack) new HeldCall(plan, call, this.#store).start(this.#cache, nowSeconds);
-    else this.#count(plan, call, nowSeconds);
+  }
+
+  /** Counts the hits that were asked for, and makes the key of this window. */
+  #prepare(each: DescriptorPlan, nowSeconds: number): void {
+    if (each.hits < 0) each.rule!.stats.totalNegativeHits -= each.hits;
+    else each.rule!.stats.totalHits += each.hits;
+    const fixed = each.take!.algorithm === LimitAlgorithm.FixedWindow;
+    const start = fixed ? windowStart(nowSeconds, each.windowSeconds) : 0;
+    if (each.keyWindow !== start) {
+      each.keyWindow = start;
+      each.key = fixed ? each.keyPrefix + start : each.keyPrefix;
+    }
+    if (each.hits < 0) this.#cache?.forget(each.key);
   }
 
   #count(plan: RequestPlan, call: LimitCall, nowSeconds: number): void {
     for (let i = 0; i < plan.descriptors.length; i++) {
       const each = plan.descriptors[i]!;
-      if (each.windowSeconds === 0) continue;
+      if (each.windowSeconds === 0 || each.takes) continue;
       if (this.#cache?.isOver(each.key, each.rule!.requestsPerUnit, nowSeconds) === true) call.onCached(i);
       else this.#store.add(each.key, each.hits, each.keyWindow, each.windowSeconds, call, i);
     }
+  }
+
+  #take(plan: RequestPlan, call: LimitCall, allOrNothing: boolean): void {
+    const takes: Take[] = [];
+    plan.descriptors.forEach(({ take, takes: own, key, keyWindow, hits }, index) => {
+      if (take !== null && (own || allOrNothing)) takes.push({ limit: take, key, windowStart: keyWindow, hits, index });
+    });
+    this.#store.take(takes, allOrNothing, call);
   }
 }
 
@@ -82,6 +116,8 @@ class LimitCall implements HeldCallReceiver {
   readonly #stats: StatsStore;
   readonly #cache: LocalCache | null;
   readonly #after: number[];
+  /** -1 where the window's end says it; null when it says so everywhere. */
+  readonly #resets: number[] | null;
   #pending: number;
   #error: string | null = null;
 
@@ -92,15 +128,24 @@ class LimitCall implements HeldCallReceiver {
     this.#stats = stats;
     this.#cache = cache;
     this.#after = new Array<number>(plan.descriptors.length).fill(0);
+    this.#resets = plan.takes ? new Array<number>(plan.descriptors.length).fill(-1) : null;
     this.#pending = plan.counted;
   }
 
-  onCounter(index: number, after: number): void {
+  onCounter(index: number, after: number, resetSeconds = -1): void {
     const each = this.#plan.descriptors[index]!;
     const rule = each.rule!;
+    if (this.#resets !== null && each.takes) this.#resets[index] = resetSeconds;
+    if (each.hits < 0) {
+      // Giving back is never refused, even when the limit was lowered below what still counts.
+      this.#after[index] = Math.min(after, rule.requestsPerUnit);
+      this.#settle();
+      return;
+    }
     this.#after[index] = after;
     recordDecision(rule.stats, rule.requestsPerUnit, each.near, after, each.hits, rule.shadowMode);
-    if (this.#cache !== null && isOverLimit(each, after)) this.#noteOver(this.#cache, each);
+    // A take that has no room counts nothing: a smaller one may have.
+    if (this.#cache !== null && resetSeconds === -1 && isOverLimit(each, after)) this.#noteOver(this.#cache, each);
     this.#settle();
   }
 
@@ -128,7 +173,12 @@ class LimitCall implements HeldCallReceiver {
   #settle(): void {
     if (--this.#pending > 0) return;
     if (this.#error === null) {
-      this.#waiter.onLimited(this.#plan, this.#after, this.#nowSeconds);
+      const plain = this.#resets === null && this.#plan.statuses === null;
+      if (plain) this.#waiter.onLimited(this.#plan, this.#after, this.#nowSeconds);
+      else {
+        const { plan, after } = answerPerStatus(this.#plan, this.#after, this.#resets, this.#nowSeconds);
+        this.#waiter.onLimited(plan, after, this.#nowSeconds);
+      }
     } else {
       this.#stats.redisError++;
       this.#waiter.onLimitError(this.#error);

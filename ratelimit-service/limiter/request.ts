@@ -17,6 +17,8 @@ export interface LimitDescriptor {
   readonly limit: LimitOverride | null;
   /** Its own addend, 0 for a peek; null when the request's applies. */
   readonly hitsAddend: number | null;
+  /** The hits are given back: `is_negative_hits`. */
+  readonly isNegativeHits?: boolean;
 }
 
 /** envoy.service.ratelimit.v3.RateLimitRequest. */

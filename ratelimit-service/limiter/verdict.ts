@@ -26,8 +26,9 @@ export function limitRemaining(plan: DescriptorPlan, after: number): number {
   return Math.max(0, plan.rule.requestsPerUnit - after);
 }
 
-/** Whole seconds until the window ends, 1 to its length. */
-export function secondsUntilReset(windowSeconds: number, nowSeconds: number): number {
+/** Whole seconds until the window ends, 1 to its length; for other algorithms until the limit is whole or has room again. */
+export function secondsUntilReset({ windowSeconds, resetSeconds }: DescriptorPlan, nowSeconds: number): number {
+  if (resetSeconds >= 0) return resetSeconds;
   return windowStart(nowSeconds, windowSeconds) + windowSeconds - nowSeconds;
 }
 

@@ -85,21 +85,27 @@ export async function createRateLimitService(
   const cacheOctets = settings.LOCAL_CACHE_SIZE_IN_BYTES;
   const cache = cacheOctets > 0 ? new LocalCache(cacheOctets) : null;
   const holdBack = settings.STOP_CACHE_KEY_INCREMENT_WHEN_OVERLIMIT;
-  const limits = new LimitService(new RateLimiter(store, clock, stats, cache, holdBack), stats, {
-    keyPrefix: settings.CACHE_KEY_PREFIX,
-    nearLimitRatio: settings.NEAR_LIMIT_RATIO,
-    quotaMode: settings.QUOTA_MODE,
-    shadowMode: settings.SHADOW_MODE,
-    headers: settings.LIMIT_RESPONSE_HEADERS_ENABLED
-      ? {
-          limit: settings.LIMIT_LIMIT_HEADER,
-          remaining: settings.LIMIT_REMAINING_HEADER,
-          reset: settings.LIMIT_RESET_HEADER,
-        }
-      : null,
-  });
+  const limits = new LimitService(
+    new RateLimiter(store, clock, stats, cache, holdBack, settings.ALL_OR_NOTHING),
+    stats,
+    {
+      keyPrefix: settings.CACHE_KEY_PREFIX,
+      nearLimitRatio: settings.NEAR_LIMIT_RATIO,
+      quotaMode: settings.QUOTA_MODE,
+      escapeKeys: settings.KEY_FORMAT === 'escaped',
+      shadowMode: settings.SHADOW_MODE,
+      headers: settings.LIMIT_RESPONSE_HEADERS_ENABLED
+        ? {
+            limit: settings.LIMIT_LIMIT_HEADER,
+            remaining: settings.LIMIT_REMAINING_HEADER,
+            reset: settings.LIMIT_RESET_HEADER,
+          }
+        : null,
+    },
+  );
   loader.start((config) => {
     limits.setConfig(config);
+    if (settings.KEY_FORMAT === 'reference') for (const warning of config.warnings) log.warning(warning);
     health.setDomains(config.domains.size);
   });
   const grpc = new GrpcServer(
@@ -146,8 +152,8 @@ export async function createRateLimitService(
 }
 
 async function openStore(options: RateLimitServiceOptions, stopped: () => boolean): Promise<CounterStore | null> {
-  const { settings } = options;
-  if (settings.BACKEND_TYPE === 'memory') return new MemoryStore(settings.MEMORY_MAX_COUNTERS);
+  const { settings, clock } = options;
+  if (settings.BACKEND_TYPE === 'memory') return new MemoryStore(clock, settings.MEMORY_MAX_COUNTERS);
   const main = await openRedis(options, settings.redis, stopped);
   if (main === null || settings.redisPerSecond === null) return main;
   const perSecond = await openRedis(options, settings.redisPerSecond, stopped);

@@ -37,8 +37,7 @@ export function createDebugApi(limits: LimitService, stats: StatsStore): Hono {
 export function describeConfig(config: LimitConfig | null): string {
   const lines: string[] = [];
   const walk = (node: DomainNode | DescriptorNode): void => {
-    if ('rule' in node && node.rule !== null) {
-      const { fullKey, unit, requestsPerUnit, shadowMode, quotaMode } = node.rule;
+    for (const { fullKey, unit, requestsPerUnit, shadowMode, quotaMode } of 'rules' in node ? node.rules : []) {
       lines.push(
         `${fullKey}: unit=${unitName(unit)} requests_per_unit=${requestsPerUnit}, shadow_mode: ${shadowMode}, quota_mode: ${quotaMode}\n`,
       );

@@ -41,14 +41,16 @@ export class RateLimitRequestReader {
     const entries: DescriptorEntry[] = [];
     let limit: LimitOverride | null = null;
     let hitsAddend: number | null = null;
+    let isNegativeHits = false;
     while (this.#at < end && !this.#failed) {
       const tag = this.#varint(end);
       if (tag === 0x0a) entries.push(this.#entry(this.#sub(end)));
       else if (tag === 0x12) limit = this.#override(this.#sub(end), limit);
       else if (tag === 0x1a) hitsAddend = this.#wrapped(this.#sub(end), hitsAddend ?? 0);
+      else if (tag === 0x20) isNegativeHits = this.#varint(end) !== 0;
       else this.#skip(tag, end);
     }
-    return { entries, limit, hitsAddend };
+    return { entries, limit, hitsAddend, isNegativeHits };
   }
 
   #entry(end: number): DescriptorEntry {

@@ -65,7 +65,7 @@ export class RateLimitResponseWriter {
       this.#varint(remaining);
     }
     if (each.windowSeconds !== 0) {
-      const reset = secondsUntilReset(each.windowSeconds, nowSeconds);
+      const reset = secondsUntilReset(each, nowSeconds);
       this.#octet(0x22);
       this.#octet(1 + varintLength(reset));
       this.#octet(0x08);
@@ -111,7 +111,7 @@ function statusLength(plan: RequestPlan, after: readonly number[], i: number, no
   const remaining = limitRemaining(each, after[i]!);
   const remainingLength = remaining === 0 ? 0 : 1 + varintLength(remaining);
   if (each.windowSeconds === 0) return 2 + remainingLength;
-  const resetLength = 3 + varintLength(secondsUntilReset(each.windowSeconds, nowSeconds));
+  const resetLength = 3 + varintLength(secondsUntilReset(each, nowSeconds));
   return 2 + encodedLimit(each.rule!).length + remainingLength + resetLength;
 }
 

@@ -50,6 +50,7 @@ function readRequest(text: string): LimitRequest | null {
             ? null
             : { requestsPerUnit: descriptor.limit.requestsPerUnit, unit: descriptor.limit.unit },
         hitsAddend: descriptor.hitsAddend === undefined ? null : Number(descriptor.hitsAddend),
+        isNegativeHits: descriptor.isNegativeHits,
       })),
     };
   } catch {
@@ -74,7 +75,7 @@ function outcomeJson({ code, plan, after, nowSeconds, headers }: LimitOutcome): 
           }
         : {}),
       ...(remaining === 0 ? {} : { limitRemaining: remaining }),
-      ...(counted ? { durationUntilReset: `${secondsUntilReset(each.windowSeconds, nowSeconds)}s` } : {}),
+      ...(counted ? { durationUntilReset: `${secondsUntilReset(each, nowSeconds)}s` } : {}),
     };
   });
   const added: { key: string; value: string }[] = [];

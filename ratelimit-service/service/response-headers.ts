@@ -24,6 +24,6 @@ export function limitHeaders(
     names.remaining,
     String(limitRemaining(each, after[at]!)),
     names.reset,
-    String(secondsUntilReset(each.windowSeconds, nowSeconds)),
+    String(secondsUntilReset(each, nowSeconds)),
   ];
 }

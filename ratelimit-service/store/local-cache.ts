@@ -32,6 +32,11 @@ export class LocalCache {
     return false;
   }
 
+  /** Asks the store again: some of what was counted was given back. */
+  forget(key: string): void {
+    if (this.#limits.delete(key)) this.#octets -= key.length + octetsPerKey;
+  }
+
   /** Notes that `key` is over its limit until `expiresSeconds`. The oldest keys make room. */
   setOver(key: string, limit: number, expiresSeconds: number): void {
     if (!this.#limits.has(key)) this.#octets += key.length + octetsPerKey;

@@ -1,4 +1,6 @@
 import type { CounterStore, CounterWaiter } from './counter-store.ts';
+import { type TakePart, takeInParts } from './reserved-take.ts';
+import type { Take } from './take.ts';
 
 /** REDIS_PERSECOND: windows of a second are counted in a store of their own. */
 export class PerSecondStore implements CounterStore {
@@ -29,6 +31,15 @@ export class PerSecondStore implements CounterStore {
   read(key: string, windowStart: number, windowSeconds: number, waiter: CounterWaiter, index: number): void {
     const store = windowSeconds === 1 ? this.#perSecond : this.#main;
     store.read(key, windowStart, windowSeconds, waiter, index);
+  }
+
+  take(takes: readonly Take[], allOrNothing: boolean, waiter: CounterWaiter): void {
+    const parts: TakePart[] = [];
+    for (const store of [this.#main, this.#perSecond]) {
+      const own = takes.filter(({ limit }) => (limit.windowSeconds === 1) === (store === this.#perSecond));
+      if (own.length > 0) parts.push({ store, takes: own });
+    }
+    takeInParts(parts, allOrNothing, waiter);
   }
 
   close(): void {

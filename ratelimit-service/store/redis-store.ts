@@ -3,6 +3,10 @@ import type { Random } from '#gateway/runtime/random.ts';
 import type { Timer, Timers, TimerTarget } from '#gateway/runtime/timers.ts';
 import { atTurnEnd, type TurnTask } from '#gateway/runtime/turn.ts';
 import type { CounterStore, CounterWaiter } from './counter-store.ts';
+import { hashSlot } from './hash-slot.ts';
+import { type TakePart, takeInParts } from './reserved-take.ts';
+import type { Take } from './take.ts';
+import { TakeBatch } from './take-batch.ts';
 
 /** How the Redis store behaves. */
 export interface RedisStoreOptions {
@@ -110,15 +114,41 @@ const readCommands: Commands = {
   send: (redis, key) => [redis.get(key)],
 };
 
+/** Fails a batch of takes that has no answer in time. */
+class TakeDeadline implements TimerTarget {
+  readonly #batch: TakeBatch;
+  readonly #timer: Timer;
+  readonly #timeoutMs: number;
+
+  constructor(batch: TakeBatch, { timers, timeoutMs }: RedisStoreOptions) {
+    this.#batch = batch;
+    this.#timeoutMs = timeoutMs;
+    this.#timer = timers.create(this);
+    this.#timer.enable(timeoutMs);
+  }
+
+  onTimer(): void {
+    this.#batch.fail(`redis: no answer within ${this.#timeoutMs} ms`);
+  }
+
+  disable(): void {
+    this.#timer.disable();
+  }
+}
+
 /**
  * Counters in Redis. All calls of one event-loop turn go in one pipeline, `INCRBY key hits` and `EXPIRE key seconds` for
- * each key; calls that add to the same key share one INCRBY, and each gets the number it would have got by itself.
+ * each key; calls that add to the same key share one INCRBY, and each gets the number it would have got by itself. What they
+ * take from other limits than plain fixed windows goes in one call of a script, in a cluster one for each slot.
  */
 export class RedisStore implements CounterStore, TurnTask {
   readonly #redis: Redis | Cluster;
   readonly #options: RedisStoreOptions;
   #entries = new Map<string, BatchEntry>();
   #reads = new Map<string, BatchEntry>();
+  /** By slot in a cluster, else one at 0. */
+  #takes = new Map<number, TakeBatch>();
+  readonly #ttlSeconds = ({ limit }: Take): number => this.#life(limit.windowSeconds);
   #closed = false;
 
   constructor(redis: Redis | Cluster, options: RedisStoreOptions) {
@@ -142,9 +172,7 @@ export class RedisStore implements CounterStore, TurnTask {
     this.#schedule();
     let entry = this.#entries.get(key);
     if (entry === undefined) {
-      const { jitterMaxSeconds, random } = this.#options;
-      const jitter = jitterMaxSeconds > 0 ? Math.floor(random.next() * jitterMaxSeconds) : 0;
-      entry = new BatchEntry(windowSeconds + jitter);
+      entry = new BatchEntry(this.#life(windowSeconds));
       this.#entries.set(key, entry);
     }
     entry.add(hits, waiter, index);
@@ -161,11 +189,28 @@ export class RedisStore implements CounterStore, TurnTask {
     entry.add(0, waiter, index);
   }
 
+  take(takes: readonly Take[], allOrNothing: boolean, waiter: CounterWaiter): void {
+    if (this.#closed) {
+      for (const { index } of takes) this.#refuses(waiter, index);
+      return;
+    }
+    if (!this.#redis.isCluster) this.#takeFrom(0, takes, allOrNothing, waiter);
+    else takeInParts(this.#partsBySlot(takes), allOrNothing, waiter);
+  }
+
   onTurnEnd(): void {
     const entries = this.#entries;
     const reads = this.#reads;
+    const takes = this.#takes;
     this.#entries = new Map();
     this.#reads = new Map();
+    if (takes.size > 0) {
+      this.#takes = new Map();
+      for (const batch of takes.values()) {
+        const deadline = new TakeDeadline(batch, this.#options);
+        void batch.send(this.#redis as Redis).finally(() => deadline.disable());
+      }
+    }
     if (reads.size > 0) this.#send(reads, readCommands);
     if (entries.size > 0) this.#send(entries, addCommands);
   }
@@ -181,7 +226,37 @@ export class RedisStore implements CounterStore, TurnTask {
   }
 
   #schedule(): void {
-    if (this.#entries.size === 0 && this.#reads.size === 0) atTurnEnd(this);
+    if (this.#entries.size === 0 && this.#reads.size === 0 && this.#takes.size === 0) atTurnEnd(this);
+  }
+
+  #life(windowSeconds: number): number {
+    const { jitterMaxSeconds, random } = this.#options;
+    return windowSeconds + (jitterMaxSeconds > 0 ? Math.floor(random.next() * jitterMaxSeconds) : 0);
+  }
+
+  #takeFrom(slot: number, takes: readonly Take[], allOrNothing: boolean, waiter: CounterWaiter): void {
+    this.#schedule();
+    let batch = this.#takes.get(slot);
+    if (batch === undefined) {
+      batch = new TakeBatch();
+      this.#takes.set(slot, batch);
+    }
+    batch.add(takes, allOrNothing, waiter, this.#ttlSeconds);
+  }
+
+  /** A script may touch keys of one slot only. */
+  #partsBySlot(takes: readonly Take[]): TakePart[] {
+    const bySlot = new Map<number, Take[]>();
+    for (const take of takes) {
+      const slot = hashSlot(take.key);
+      const part = bySlot.get(slot);
+      if (part === undefined) bySlot.set(slot, [take]);
+      else part.push(take);
+    }
+    return [...bySlot].map(([slot, part]) => ({
+      takes: part,
+      store: { take: (own, allOrNothing, waiter) => this.#takeFrom(slot, own, allOrNothing, waiter) },
+    }));
   }
 
   #send(entries: ReadonlyMap<string, BatchEntry>, commands: Commands): void {

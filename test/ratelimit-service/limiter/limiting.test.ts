@@ -10,18 +10,26 @@ import { type AnswerOptions, type LimitOutcome, LimitService } from '#ratelimit/
 import type { CounterStore, CounterWaiter } from '#ratelimit/store/counter-store.ts';
 import { LocalCache } from '#ratelimit/store/local-cache.ts';
 import { MemoryStore } from '#ratelimit/store/memory-store.ts';
+import type { Take } from '#ratelimit/store/take.ts';
 
 /** A store that notes the keys it is asked for. */
 class NotingStore implements CounterStore {
   readonly healthy: boolean = true;
   readonly keys: string[] = [];
-  readonly #memory = new MemoryStore();
+  readonly #memory: MemoryStore;
+  constructor(clock: Clock) {
+    this.#memory = new MemoryStore(clock);
+  }
   add(key: string, hits: number, start: number, seconds: number, waiter: CounterWaiter, index: number): void {
     this.keys.push(key);
     this.#memory.add(key, hits, start, seconds, waiter, index);
   }
   read(key: string, start: number, seconds: number, waiter: CounterWaiter, index: number): void {
     this.#memory.read(key, start, seconds, waiter, index);
+  }
+  take(takes: readonly Take[], allOrNothing: boolean, waiter: CounterWaiter): void {
+    for (const { key } of takes) this.keys.push(key);
+    this.#memory.take(takes, allOrNothing, waiter);
   }
   close(): void {}
 }
@@ -30,7 +38,7 @@ const plain: AnswerOptions = { keyPrefix: '', nearLimitRatio: 0.8, quotaMode: fa
 
 class Bench implements Clock {
   now = 1_795_293_151_000;
-  readonly store: NotingStore = new NotingStore();
+  readonly store: NotingStore = new NotingStore(this);
   readonly stats: StatsStore = new StatsStore();
   readonly service: LimitService;
   constructor(yaml: string, options: Partial<AnswerOptions> = {}, cache: LocalCache | null = null, holdBack = false) {

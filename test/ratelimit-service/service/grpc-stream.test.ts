@@ -38,8 +38,12 @@ function open(
   const health = new Health(false);
   health.setStore(true);
   const options = { keyPrefix: '', nearLimitRatio: 0.8, quotaMode: false, shadowMode: false, headers: null };
-  const limits = new LimitService(new RateLimiter(new MemoryStore(), systemClock, stats, null), stats, options);
-  limits.setConfig({ domains: new Map() });
+  const limits = new LimitService(
+    new RateLimiter(new MemoryStore(systemClock), systemClock, stats, null),
+    stats,
+    options,
+  );
+  limits.setConfig({ domains: new Map(), warnings: [] });
   const services = { limits, health: new HealthApi(health), stats };
   const encoder = new NotingEncoder();
   const stream = new GrpcStream(encoder as unknown as ResponseEncoder, services);

@@ -147,7 +147,7 @@ test('the configuration is loaded again when the link is swapped or a file edite
   t.after(() => root.remove());
   const service = await start(root);
   const limitOf = (key: string): number | undefined =>
-    service.limits.config!.domains.get('d')?.children.get(key)?.rule?.requestsPerUnit;
+    service.limits.config!.domains.get('d')?.children.get(key)?.rules[0]?.requestsPerUnit;
   try {
     assert.equal(limitOf('a'), 5);
     root.swap(perDay('a', 6));

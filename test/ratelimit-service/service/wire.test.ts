@@ -3,11 +3,13 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { createMessage, decodeMessage, encodeMessage } from '#gateway/proto/registry.ts';
 import type { RateLimitRequest, RateLimitResponse } from '#proto-types/envoy/service/ratelimit/v3/rls_pb.ts';
+import { LimitAlgorithm } from '#ratelimit/config/algorithm.ts';
 import type { LimitRule } from '#ratelimit/config/rule.ts';
 import { LimitStats } from '#ratelimit/limiter/limit-stats.ts';
 import type { DescriptorPlan, RequestPlan } from '#ratelimit/limiter/plan.ts';
 import { RateLimitRequestReader } from '#ratelimit/service/decode-request.ts';
 import { RateLimitResponseWriter } from '#ratelimit/service/encode-response.ts';
+import { takeLimit } from '#ratelimit/store/take.ts';
 
 const requestType = 'envoy.service.ratelimit.v3.RateLimitRequest';
 const reader = new RateLimitRequestReader();
@@ -24,6 +26,7 @@ const request = fc.record({
         nil: undefined,
       }),
       hitsAddend: fc.option(fc.nat(), { nil: undefined }),
+      isNegativeHits: fc.boolean(),
     }),
     { maxLength: 4 },
   ),
@@ -37,6 +40,7 @@ test('requests are read as the generic reader reads them', () => {
           ...shape,
           descriptors: shape.descriptors.map((d) => ({
             entries: d.entries,
+            isNegativeHits: d.isNegativeHits,
             ...(d.limit === undefined ? {} : { limit: d.limit }),
             ...(d.hitsAddend === undefined ? {} : { hitsAddend: BigInt(d.hitsAddend) }),
           })),
@@ -52,6 +56,7 @@ test('requests are read as the generic reader reads them', () => {
           entries: d.entries.map(({ key, value }) => ({ key, value })),
           limit: d.limit === undefined ? null : { ...d.limit },
           hitsAddend: d.hitsAddend ?? null,
+          isNegativeHits: d.isNegativeHits,
         })),
       });
     }),
@@ -86,14 +91,30 @@ function plan(limit: number, unit: LimitRule['unit'], name: string, windowSecond
     fullKey: 'k',
     requestsPerUnit: limit,
     unit,
+    windowSeconds,
     unlimited: windowSeconds === 0,
+    keyTag: '',
+    take: takeLimit(LimitAlgorithm.FixedWindow, limit, limit, windowSeconds, true),
     name,
     replaces: [],
     shadowMode: false,
     quotaMode: false,
     stats: new LimitStats('k'),
   };
-  return { rule, keyPrefix: 'k', windowSeconds, hits: 1, near: 0, quota: false, key: '', keyWindow: 0 };
+  const { take } = rule;
+  return {
+    rule,
+    keyPrefix: 'k',
+    windowSeconds,
+    hits: 1,
+    take,
+    takes: false,
+    near: 0,
+    quota: false,
+    resetSeconds: -1,
+    key: '',
+    keyWindow: 0,
+  };
 }
 
 test('responses are what the generic reader takes them for', () => {
@@ -107,6 +128,8 @@ test('responses are what the generic reader takes them for', () => {
       none,
       plan(3, 1, 'x', 1),
     ],
+    statuses: null,
+    takes: false,
     counted: 3,
     error: null,
     unknownDomain: null,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { systemClock } from '#gateway/runtime/clock.ts';
 import { MemoryStore } from '#ratelimit/store/memory-store.ts';
 
 function adder(store: MemoryStore): (key: string, hits: number, start: number, seconds?: number) => number | string {
@@ -25,7 +26,7 @@ function adder(store: MemoryStore): (key: string, hits: number, start: number, s
 }
 
 test('counters are exact and end with their window', () => {
-  const store = new MemoryStore();
+  const store = new MemoryStore(systemClock);
   const add = adder(store);
   assert.equal(add('a', 1, 60), 1);
   assert.equal(add('a', 2, 60), 3);
@@ -38,13 +39,13 @@ test('counters are exact and end with their window', () => {
 });
 
 test('a clock that was set back does not give a second chance', () => {
-  const add = adder(new MemoryStore());
+  const add = adder(new MemoryStore(systemClock));
   add('a', 5, 120);
   assert.equal(add('a', 1, 60), 6);
 });
 
 test('a full store refuses new keys and goes on counting the old', () => {
-  const add = adder(new MemoryStore(2));
+  const add = adder(new MemoryStore(systemClock, 2));
   add('a', 1, 60);
   add('b', 1, 60);
   assert.equal(add('c', 1, 60), 'the in-memory store is full: 2 counters');
