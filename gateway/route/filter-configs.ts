@@ -55,6 +55,8 @@ export class FilterSettingsCompiler {
       diagnostics.error('config', 'a FilterConfig that does not disable the filter needs a config');
       return null;
     }
+    // As Envoy: without a type it only switches the filter on, whichever it is.
+    if (wrapper.config.typeUrl === '') return { config: null, disabled: false };
     return this.#compileConfig(wrapper.config, wrapper.isOptional, diagnostics.at('config'));
   }
 

@@ -220,6 +220,11 @@ describe('filters by route', () => {
               route: { cluster: 'c' },
               typedPerFilterConfig: { a: filterConfig({ config: cors }) },
             },
+            {
+              match: { path: '/plain-on' },
+              route: { cluster: 'c' },
+              typedPerFilterConfig: { a: filterConfig({ config: {} }) },
+            },
             { match: { prefix: '/' }, route: { cluster: 'c' } },
           ],
         },
@@ -236,6 +241,9 @@ describe('filters by route', () => {
     const on = new ManagerHarness(json, { filters: ['a', 'b'] });
     await on.send('GET /on HTTP/1.1\r\nhost: a\r\n\r\n');
     assert.deepEqual(on.log, ['a head!', 'end head!']);
+    const plain = new ManagerHarness(json, { filters: ['a', 'b'] });
+    await plain.send('GET /plain-on HTTP/1.1\r\nhost: a\r\n\r\n');
+    assert.deepEqual(plain.log, on.log);
     const off = new ManagerHarness(json, { filters: ['a', 'b'] });
     await off.send('GET /off HTTP/1.1\r\nhost: a\r\n\r\n');
     assert.deepEqual(off.log, ['end head!']);
