@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import type { TlsCertificateSecret } from '#gateway/api/secrets.ts';
+import { asksForStaple, missingStaple } from '../ocsp-staple.ts';
 import { type Certificate, extendedUsage, parseCertificates } from '../validator/certificate.ts';
 import { findInChain } from './chain-findings.ts';
 import { dateText, nameOf, readPem } from './read-pem.ts';
@@ -23,7 +24,8 @@ export interface RehearsalFacts {
  * would replace, or null when it comes first. `withKey` false: there is no key to look at. Pure.
  */
 export function rehearseCertificate(
-  secret: Pick<TlsCertificateSecret, 'certificateChain' | 'privateKey'>,
+  secret: Pick<TlsCertificateSecret, 'certificateChain' | 'privateKey'> &
+    Partial<Pick<TlsCertificateSecret, 'ocspStaple'>>,
   inForce: Pick<TlsCertificateSecret, 'certificateChain'> | null,
   facts: RehearsalFacts,
   withKey = true,
@@ -40,6 +42,8 @@ export function rehearseCertificate(
   findInChain(chain, replaced, facts.nowMs, findings);
   findInNames(chain[0]!, replaced?.[0] ?? null, facts.uses, findings);
   findInUsages(chain[0]!, replaced?.[0] ?? null, facts.uses, findings);
+  // Not given: not known.
+  if (secret.ocspStaple === null && facts.uses.server) findInStaple(chain[0]!, findings);
   return findings.list;
 }
 
@@ -130,6 +134,12 @@ function findInUsages(leaf: Certificate, replaced: Certificate | null, uses: Sec
     const before = replaced !== null && without(replaced, usage);
     findings.add(`usage-${usage}`, `the certificate ${nameOf(leaf)} is not meant for ${usage}s (${usage}Auth)`, before);
   }
+}
+
+// Without it the certificate would never be shown: what was in force would go on, and nobody would know.
+function findInStaple(leaf: Certificate, findings: Findings): void {
+  const problem = missingStaple({ staple: null, mustStaple: asksForStaple(leaf.der) }, 'lenient');
+  if (problem !== '') findings.add('staple-missing', `the certificate ${nameOf(leaf)} has no staple: ${problem}`);
 }
 
 function parsed(pem: string): Certificate[] | null {

@@ -25,6 +25,7 @@ export type RuleCode =
   | 'sni-lost'
   | 'usage-server'
   | 'usage-client'
+  | 'staple-missing'
   | 'handshake'
   | 'handshake-slow'
   | 'ca-expired'
@@ -83,6 +84,7 @@ export const rehearsalRules: Readonly<Record<RuleCode, RehearsalRule>> = {
   ),
   'usage-server': rule('warn', 'refuse', 'a listener uses it, and its extended key usage has no serverAuth'),
   'usage-client': rule('warn', 'refuse', 'a cluster uses it, and its extended key usage has no clientAuth'),
+  'staple-missing': rule('refuse', 'refuse', 'a listener uses it, it asks for an OCSP staple and has none'),
   handshake: rule('refuse', 'refuse', 'the handshake in memory fails, or shows another certificate'),
   'handshake-slow': rule('warn', 'warn', 'the handshake in memory did not end in two seconds'),
   'ca-expired': rule(

@@ -5,7 +5,7 @@ import { rehearseAuthorities } from '#gateway/transport/rehearsal/rehearse-autho
 import { rehearseCertificate } from '#gateway/transport/rehearsal/rehearse-certificate.ts';
 import { refusalOf } from '#gateway/transport/rehearsal/rules.ts';
 import { noUses, type SecretUses } from '#gateway/transport/rehearsal/secret-uses.ts';
-import { createCertificate, type TestCertificate } from '#test/support/certificates.ts';
+import { createCertificate, mustStapleExtension, type TestCertificate } from '#test/support/certificates.ts';
 
 const dayMs = 86_400_000;
 const nowMs = Date.now();
@@ -244,6 +244,18 @@ sKCeTO0OPfWwkrdLvLUXez1eLhakwrUkkl0p18Ix0VciusnSsJHPlRDgJvu53nh6
 
 it('an RSA key of 1024 bits is refused, as by Envoy', () => {
   assert.deepEqual(codes({ certificateChain: weakPem, privateKey: weakPrivateKey }, null), ['refuse key-weak']);
+});
+
+it('a certificate at a listener that asks for a staple and has none is refused', async () => {
+  const demanding = pem(await make({ extensions: [mustStapleExtension] }), mid);
+  const refusal = (ocspStaple: Uint8Array | null, uses: SecretUses, replaced: Pair | null): string =>
+    refusalOf(rehearseCertificate({ ...demanding, ocspStaple }, replaced, { nowMs, uses }));
+  const why = "the certificate 'leaf' has no staple: OCSP response is required for must-staple certificate";
+  assert.equal(refusal(null, listener, inForce), why);
+  assert.equal(refusal(null, listener, null), why);
+  assert.equal(refusal(null, cluster, inForce), '');
+  assert.equal(refusal(new Uint8Array(1), listener, inForce), '');
+  assert.deepEqual(codes(demanding, inForce, listener), []);
 });
 
 describe('rehearsal of authorities', () => {
