@@ -19,7 +19,7 @@ const usage = `usage: sluice certs check FILE... [flags]   rehearse certificates
       --json            answer in JSON
   -c, --config-path FILE
 
-Exit code 0 when nothing would be refused, else 1.
+Exit code 0 when nothing would be refused, 1 when something would be, 2 for a wrong command line.
 `;
 
 const flag = (name: string, value: FlagSpec['value'], repeated = false, short = ''): FlagSpec => ({
@@ -40,7 +40,7 @@ const specs: readonly FlagSpec[] = [
   flag('help', 'none', false, 'h'),
 ];
 
-/** `sluice certs check`: rehearses certificate files, or those of a bootstrap, by hand. Ends the process with 0 or 1. */
+/** `sluice certs check`: rehearses certificate files, or those of a bootstrap, by hand. Ends the process with 0, 1 or 2. */
 export function certsCheck(argv: readonly string[]): void {
   const flags = parseFlags(argv, specs);
   if (flags.values.has('help')) {
@@ -51,7 +51,7 @@ export function certsCheck(argv: readonly string[]): void {
   const problems = [...flags.problems];
   if (config === undefined && flags.rest.length === 0) problems.push('no file is given');
   if (problems.length > 0) {
-    fail(`${problems.map((problem) => `sluice: ${problem}\n`).join('')}${usage}`);
+    fail(`${problems.map((problem) => `sluice: ${problem}\n`).join('')}${usage}`, 2);
     return;
   }
   const release = holdProcess(); // our timers do not keep it alive
@@ -71,8 +71,8 @@ interface Answer {
   readonly ok: boolean;
 }
 
-function fail(text: string): void {
-  writeStderr(text, () => exitProcess(1));
+function fail(text: string, code = 1): void {
+  writeStderr(text, () => exitProcess(code));
 }
 
 async function checkFiles(flags: ParsedFlags, json: boolean): Promise<Answer> {

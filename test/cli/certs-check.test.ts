@@ -117,9 +117,16 @@ describe('sluice certs check', () => {
     assert.match(JSON.parse(wrong.out).checks[0].findings[0].detail, /does not belong to the certificate/);
   });
 
-  it('no file, an unknown flag, a file that is not there: 1 with a word', async () => {
-    assert.match((await check()).err, /no file is given/);
-    assert.match((await check('--keys', 'x')).err, /did you mean --key/);
+  it('no file or an unknown flag: 2, as with the other commands for certificates', async () => {
+    const nothing = await check();
+    assert.equal(nothing.code, 2);
+    assert.match(nothing.err, /no file is given/);
+    const unknown = await check('--keys', 'x');
+    assert.equal(unknown.code, 2);
+    assert.match(unknown.err, /did you mean --key/);
+  });
+
+  it('a file that is not there: 1 with a word', async () => {
     const { code, err } = await check(join(dir, 'nothing.crt'));
     assert.equal(code, 1);
     assert.match(err, /nothing\.crt/);
