@@ -59,7 +59,7 @@ function buildRule(
     windowSeconds,
     unlimited: limit.unlimited,
     keyTag,
-    take: takeLimit(algorithm, requestsPerUnit, burst, windowSeconds, !raw.shadowMode && !raw.quotaMode),
+    take: takeLimit(algorithm, requestsPerUnit, burst, windowSeconds, !raw.shadowMode),
     name: limit.name,
     replaces: limit.replaces,
     shadowMode: raw.shadowMode,

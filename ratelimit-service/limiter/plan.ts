@@ -96,14 +96,20 @@ export function planRequest(
       statuses.push(i);
     }
   });
+  const quotas = new Set(statuses.filter((_, i) => descriptors[i]!.quota));
   return {
-    descriptors,
+    descriptors: quotas.size > 1 ? descriptors.map(withoutRefusal) : descriptors,
     statuses: descriptors.length === request.descriptors.length ? null : statuses,
     takes: descriptors.some(({ takes }) => takes),
     counted: descriptors.reduce((count, { windowSeconds }) => (windowSeconds === 0 ? count : count + 1), 0),
     error: null,
     unknownDomain: domain === null ? request.domain : null,
   };
+}
+
+/** One of several quotas refuses nothing by itself; a store cannot know whether all of them are over. */
+function withoutRefusal(plan: DescriptorPlan): DescriptorPlan {
+  return plan.quota && plan.take?.enforced === true ? { ...plan, take: { ...plan.take, enforced: false } } : plan;
 }
 
 function refused(error: string): RequestPlan {
@@ -159,7 +165,7 @@ function planDescriptor(
     keyPrefix: keyOf(options.keyPrefix, rule, request.domain, descriptor.entries, values),
     windowSeconds: rule.windowSeconds,
     hits: refund ? -hits : hits,
-    take: quota && take.enforced ? { ...take, enforced: false } : take,
+    take,
     takes: refund || take.algorithm !== LimitAlgorithm.FixedWindow,
     // Counters are told by what remains below the limit, so a bucket's burst shifts where "near" begins.
     near: requestsPerUnit - take.capacity + nearLimitThreshold(take.capacity, options.nearLimitRatio),
