@@ -18,6 +18,7 @@ import { httpConnectionManager } from './http-connection-manager.ts';
 import { httpProtocolOptions } from './http-protocol-options.ts';
 import { jwtAuthn } from './jwt-authn.ts';
 import { listener } from './listener.ts';
+import { loadLimits } from './load-limits.ts';
 import { localRateLimit } from './local-ratelimit.ts';
 import { matching } from './matching.ts';
 import { networkLimits } from './network-limits.ts';
@@ -41,6 +42,7 @@ export const areas: readonly SupportArea[] = [
   apiKeyAuth,
   basicAuth,
   grpcFilters,
+  loadLimits,
   localRateLimit,
   rbac,
   matching,

@@ -1,4 +1,6 @@
 import type { HttpFilterExtension } from '#gateway/api/extension.ts';
+import { adaptiveConcurrencyExtension } from './adaptive-concurrency/adaptive-concurrency-extension.ts';
+import { admissionControlExtension } from './admission-control/admission-control-extension.ts';
 import { apiKeyAuthExtension } from './api-key-auth/api-key-auth-extension.ts';
 import { basicAuthExtension } from './basic-auth/basic-auth-extension.ts';
 import { bufferExtension } from './buffer/buffer-extension.ts';
@@ -35,5 +37,7 @@ export const httpFilterExtensions: readonly HttpFilterExtension[] = [
   credentialInjectorExtension,
   faultExtension,
   extAuthzExtension,
+  admissionControlExtension,
+  adaptiveConcurrencyExtension,
   routerExtension,
 ];
