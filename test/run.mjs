@@ -102,6 +102,8 @@ function missing(runtime) {
   failures.push(`${runtime} is not installed: run npm ci`);
 }
 
+/** Much of the time goes into waiting for peers. */
+const filesAtOnce = 2;
 const files = testFiles();
 if (wants('check')) {
   await check('format and lint', bin('biome'), ['ci', '.']);
@@ -117,6 +119,7 @@ if (wants('bun')) {
     'test',
     '--timeout',
     '60000',
+    `--parallel=${filesAtOnce}`,
     '--reporter=junit',
     `--reporter-outfile=${report}`,
     ...files.map((f) => `./${f}`),
@@ -128,7 +131,10 @@ if (wants('deno')) {
   const deno = findBinary('deno');
   const report = join(work, 'deno.xml');
   if (deno === null) missing('deno');
-  else await suite('deno', deno, ['test', '-A', '--no-check', '--quiet', `--junit-path=${report}`, ...files], report);
+  else {
+    const args = ['test', '-A', '--no-check', '--quiet', '--parallel', `--junit-path=${report}`, ...files];
+    await suite('deno', deno, args, report, { DENO_JOBS: String(filesAtOnce) });
+  }
 }
 async function onNode(name, node) {
   const report = join(work, `${name}.xml`);
@@ -141,7 +147,7 @@ async function onNode(name, node) {
   await suite(
     name,
     node,
-    ['--no-warnings', '--test', '--test-concurrency=2', '--test-timeout=60000', ...reporters, ...files],
+    ['--no-warnings', '--test', `--test-concurrency=${filesAtOnce}`, '--test-timeout=60000', ...reporters, ...files],
     report,
   );
 }
