@@ -19,6 +19,13 @@ export function parseAlgorithm(text: string): LimitAlgorithm | null {
   return text === '' ? LimitAlgorithm.FixedWindow : (byName.get(text.toLowerCase()) ?? null);
 }
 
+const shownNames = ['fixed_window', 'gcra', 'sliding_window', 'concurrency'] as const;
+
+/** The name as a page shows it. */
+export function algorithmName(algorithm: LimitAlgorithm): string {
+  return shownNames[algorithm];
+}
+
 const letters = ['w', 'g', 's', 'c'] as const;
 
 /**

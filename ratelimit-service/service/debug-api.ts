@@ -1,7 +1,8 @@
 import { Hono } from 'hono';
+import { algorithmName } from '../config/algorithm.ts';
 import type { LimitConfig } from '../config/build-config.ts';
 import { unitName } from '../config/limit-unit.ts';
-import type { DescriptorNode, DomainNode } from '../config/rule.ts';
+import type { DescriptorNode, DomainNode, LimitRule } from '../config/rule.ts';
 import type { StatsStore } from '../limiter/stats-store.ts';
 import type { LimitService } from './limit-service.ts';
 import { statLines } from './stat-lines.ts';
@@ -33,13 +34,20 @@ export function createDebugApi(limits: LimitService, stats: StatsStore): Hono {
   return app;
 }
 
+/** What the reference service's rules do not have. */
+function describeOwn({ keyTag, take, windowSeconds }: LimitRule): string {
+  if (keyTag === '') return '';
+  return `, algorithm: ${algorithmName(take.algorithm)}, window: ${windowSeconds}s, capacity: ${take.capacity}`;
+}
+
 /** One line for every limit: `<key>: unit=<UNIT> requests_per_unit=<n>, shadow_mode: <bool>, quota_mode: <bool>`. */
 export function describeConfig(config: LimitConfig | null): string {
   const lines: string[] = [];
   const walk = (node: DomainNode | DescriptorNode): void => {
-    for (const { fullKey, unit, requestsPerUnit, shadowMode, quotaMode } of 'rules' in node ? node.rules : []) {
+    for (const rule of 'rules' in node ? node.rules : []) {
+      const { fullKey, unit, requestsPerUnit, shadowMode, quotaMode } = rule;
       lines.push(
-        `${fullKey}: unit=${unitName(unit)} requests_per_unit=${requestsPerUnit}, shadow_mode: ${shadowMode}, quota_mode: ${quotaMode}\n`,
+        `${fullKey}: unit=${unitName(unit)} requests_per_unit=${requestsPerUnit}, shadow_mode: ${shadowMode}, quota_mode: ${quotaMode}${describeOwn(rule)}\n`,
       );
     }
     for (const child of node.children.values()) walk(child);

@@ -4,6 +4,7 @@ import type { LimitConfig } from '#ratelimit/config/build-config.ts';
 import { loadLimitConfig } from '#ratelimit/config/config-loader.ts';
 import type { LimitRule } from '#ratelimit/config/rule.ts';
 import { StatsStore } from '#ratelimit/limiter/stats-store.ts';
+import { describeConfig } from '#ratelimit/service/debug-api.ts';
 
 function load(descriptors: string, domain = 'd'): LimitConfig {
   const text = `domain: ${domain}\ndescriptors:\n${descriptors}\n`;
@@ -28,6 +29,18 @@ test('algorithms by name in any case, windows by unit and multiplier', () => {
     const [rule] = rules(`- { key: a, rate_limit: { ${text} } }`);
     assert.deepEqual([rule!.keyTag, rule!.windowSeconds, rule!.take.capacity], [tag, seconds, capacity], text);
   }
+});
+
+test('/rlconfig tells what the reference has not', () => {
+  const text = describeConfig(
+    load(
+      '- { key: a, rate_limit: { unit: second, unit_multiplier: 5, requests_per_unit: 3, algorithm: gcra, burst: 9 } }',
+    ),
+  );
+  assert.equal(
+    text,
+    'd.a: unit=SECOND requests_per_unit=3, shadow_mode: false, quota_mode: false, algorithm: gcra, window: 5s, capacity: 9\n',
+  );
 });
 
 test('several limits on one descriptor have statistics and keys of their own', () => {
