@@ -116,6 +116,11 @@ export interface EncoderFilterCallbacks extends StreamFilterCallbacks {
   addEncodedData(chunk: Uint8Array, streaming: boolean): void;
   /** The twin of `injectDecodedData` for responses. */
   injectEncodedData(chunk: Uint8Array, endStream: boolean): void;
+  /** Ends the response with trailers, after body that was injected without its end. */
+  injectEncodedTrailers(trailers: HeaderMap): void;
+  /** This filter holds more of the response than it wants to: the upstream is paused; counted, with its twin. */
+  onEncoderFilterAboveWriteBufferHighWatermark(): void;
+  onEncoderFilterBelowWriteBufferLowWatermark(): void;
   encoderBufferLimit(): number;
   setEncoderBufferLimit(octets: number): void;
   sendLocalReply(status: number, body: string | Uint8Array, details: string, options?: LocalReplyOptions): void;

@@ -6,17 +6,17 @@ export interface BucketSettings {
   readonly tokensPerSecond: number;
 }
 
-/** A token bucket that fills evenly as time passes. Starts full. */
+/** A token bucket that fills evenly as time passes. Starts with `tokens`, or full. */
 export class TokenBucket {
   readonly settings: BucketSettings;
   readonly #clock: Clock;
   #tokens: number;
   #atMs: number;
 
-  constructor(settings: BucketSettings, clock: Clock) {
+  constructor(settings: BucketSettings, clock: Clock, tokens: number = settings.maxTokens) {
     this.settings = settings;
     this.#clock = clock;
-    this.#tokens = settings.maxTokens;
+    this.#tokens = tokens;
     this.#atMs = clock.nowMs();
   }
 
@@ -26,6 +26,14 @@ export class TokenBucket {
     if (this.#tokens < tokens) return false;
     this.#tokens -= tokens;
     return true;
+  }
+
+  /** Takes as many whole tokens as there are, up to `tokens`; how many. */
+  consumeUpTo(tokens: number): number {
+    this.#fill();
+    const taken = Math.min(tokens, Math.floor(this.#tokens));
+    this.#tokens -= taken;
+    return taken;
   }
 
   /** Whole tokens left now. */

@@ -170,6 +170,15 @@ export class ActiveFilter implements DecoderFilterCallbacks, EncoderFilterCallba
   injectEncodedData(chunk: Uint8Array, endStream: boolean): void {
     this.manager.injectEncodedData(this, chunk, endStream);
   }
+  injectEncodedTrailers(trailers: HeaderMap): void {
+    this.manager.injectEncodedTrailers(this, trailers);
+  }
+  onEncoderFilterAboveWriteBufferHighWatermark(): void {
+    this.manager.onAboveWriteBufferHighWatermark();
+  }
+  onEncoderFilterBelowWriteBufferLowWatermark(): void {
+    this.manager.onBelowWriteBufferLowWatermark();
+  }
   encoderBufferLimit(): number {
     return this.manager.encodeBufferLimit;
   }

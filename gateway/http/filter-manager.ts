@@ -183,6 +183,13 @@ export abstract class FilterManager extends DecodeChain {
     this.runEncodeData(filter.encodeIndex + 1, chunk, endStream);
   }
 
+  /** Trailers that a filter sends on by itself; see EncoderFilterCallbacks. */
+  injectEncodedTrailers(filter: ActiveFilter, trailers: HeaderMap): void {
+    if (this.destroyed || this.encodeAborted) return;
+    this.responseTrailers = trailers;
+    this.runEncodeTrailers(filter.encodeIndex + 1, trailers);
+  }
+
   /**
    * Answers from here: through the encoder filters when no response has begun; past them when one was begun but not sent;
    * with a reset when it was. While a filter is handling the request the reply waits until it returns.

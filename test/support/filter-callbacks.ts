@@ -149,6 +149,9 @@ export class FilterCallbacks implements DecoderFilterCallbacks, EncoderFilterCal
   addDecodedData(): void {}
   addEncodedData(): void {}
   injectDecodedData(): void {}
+  injectEncodedTrailers(): void {}
+  onEncoderFilterAboveWriteBufferHighWatermark(): void {}
+  onEncoderFilterBelowWriteBufferLowWatermark(): void {}
   injectEncodedData(): void {}
   decoderBufferLimit(): number {
     return this.bufferLimit;

@@ -4,8 +4,9 @@ const HTTP = 'envoy.extensions.filters.http';
 const admission = `${HTTP}.admission_control.v3.AdmissionControl`;
 const gradient = `${HTTP}.adaptive_concurrency.v3.GradientControllerConfig`;
 
-/** The HTTP filters that shed load: admission_control and adaptive_concurrency. */
+/** The HTTP filters that shed or slow load: admission_control, adaptive_concurrency and bandwidth_limit. */
 export const loadLimits: SupportArea = supportArea({
+  [`${HTTP}.bandwidth_limit.v3.BandwidthLimit`]: { implemented: 'all' },
   [admission]: { implemented: 'all' },
   [`${admission}.SuccessCriteria`]: { implemented: 'all' },
   [`${admission}.SuccessCriteria.HttpCriteria`]: { implemented: 'all' },

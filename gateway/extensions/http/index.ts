@@ -2,6 +2,7 @@ import type { HttpFilterExtension } from '#gateway/api/extension.ts';
 import { adaptiveConcurrencyExtension } from './adaptive-concurrency/adaptive-concurrency-extension.ts';
 import { admissionControlExtension } from './admission-control/admission-control-extension.ts';
 import { apiKeyAuthExtension } from './api-key-auth/api-key-auth-extension.ts';
+import { bandwidthLimitExtension } from './bandwidth-limit/bandwidth-limit-extension.ts';
 import { basicAuthExtension } from './basic-auth/basic-auth-extension.ts';
 import { bufferExtension } from './buffer/buffer-extension.ts';
 import { corsExtension } from './cors/cors-extension.ts';
@@ -39,5 +40,6 @@ export const httpFilterExtensions: readonly HttpFilterExtension[] = [
   extAuthzExtension,
   admissionControlExtension,
   adaptiveConcurrencyExtension,
+  bandwidthLimitExtension,
   routerExtension,
 ];
