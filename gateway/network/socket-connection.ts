@@ -9,7 +9,7 @@ import type {
 import { ByteQueue } from '#gateway/base/byte-queue.ts';
 import { OutputBuffer, releaseSlab, releaseTail } from '#gateway/base/output-buffer.ts';
 import type { ByteSocket } from '#gateway/runtime/byte-socket.ts';
-import { abortSocket, joinSmall, plainWriteCopies, tlsPauseLosesEnd } from '#gateway/runtime/sockets.ts';
+import { abortSocket, joinSmall, tlsPauseLosesEnd, writeCopies } from '#gateway/runtime/sockets.ts';
 import type { Timer, Timers } from '#gateway/runtime/timers.ts';
 import { atTurnEnd } from '#gateway/runtime/turn.ts';
 import { attachConnection, endThenTell, startReading, stopSocket } from './socket-events.ts';
@@ -85,7 +85,7 @@ export class SocketConnection implements Connection {
     this.output = new OutputBuffer(this);
     this.state = options.connecting ? 'connecting' : 'open';
     this.#timers = options.timers;
-    this.#slabsReusable = plainWriteCopies && !options.secure;
+    this.#slabsReusable = writeCopies(socket, options.secure);
     this.#held = tlsPauseLosesEnd && options.secure ? new ByteQueue() : null;
     attachConnection(socket, this);
   }

@@ -50,6 +50,13 @@ export interface NativeHandshakeOwner {
   onHandshakeFailure(code: string, message: string, socket: NativeSocket | null): void;
 }
 
+/** A connection that is being made. */
+export interface PendingConnect {
+  connected(): void;
+  /** Nobody wants it any more. */
+  cancel(): void;
+}
+
 /** A connection's unwritten rest. */
 interface Unwritten {
   chunk: Uint8Array;
@@ -57,8 +64,8 @@ interface Unwritten {
 }
 
 /**
- * An accepted connection on Bun, plain or TLS, without node:net's streams around it: they cost more than half of what a new
- * TLS connection costs. It does what connections need of a `net.Socket` and calls its owner itself.
+ * An accepted connection on Bun, plain or TLS, or a plain one to somewhere, without node:net's streams around it: they cost
+ * more than half of what a new TLS connection costs. It does what connections need of a `net.Socket` and calls its owner itself.
  */
 export class NativeSocket implements SecureSocket {
   #handle: NativeHandle | null;
@@ -75,14 +82,29 @@ export class NativeSocket implements SecureSocket {
   /** Whether the handshake asks for a certificate. */
   #asked = false;
   #closeTold = false;
+  #connecting: PendingConnect | null;
   destroyed = false;
   writableLength = 0;
   writableEnded = false;
   writableFinished = false;
 
-  constructor(handle: NativeHandle) {
+  /** Without a handle it is connecting, and `onOpen` brings one. */
+  constructor(handle: NativeHandle | null, connecting: PendingConnect | null = null) {
     this.#handle = handle;
-    handle.data = this;
+    this.#connecting = connecting;
+    if (handle !== null) handle.data = this;
+  }
+
+  /** From Bun: the connection stands. */
+  onOpen(handle: NativeHandle): void {
+    const connecting = this.#connecting;
+    this.#connecting = null;
+    if (this.destroyed) {
+      handle.terminate();
+      return;
+    }
+    this.#handle = handle;
+    this.#guarded(() => connecting?.connected());
   }
 
   /** True from the start of its TLS handshake. */
@@ -329,6 +351,8 @@ export class NativeSocket implements SecureSocket {
     const handle = this.#handle;
     this.#handle = null;
     this.destroyed = true;
+    this.#connecting?.cancel();
+    this.#connecting = null;
     this.#held = null;
     this.#unwritten = null;
     this.writableLength = 0;

@@ -2,14 +2,17 @@ import { Buffer } from 'node:buffer';
 import net from 'node:net';
 import { type Address, ipAddress, pipeAddress } from '#gateway/base/address.ts';
 import type { ByteSocket } from './byte-socket.ts';
+import { continueNatively } from './native-connect.ts';
 import { NativeSocket } from './native-socket.ts';
 import { runtimeName } from './runtime-name.ts';
 
 /**
- * Whether a buffer given to a plain socket's `write` may be refilled at once when `writableLength` is 0 afterwards.
- * Never true of TLS. Deno writes later, from the buffer itself.
+ * Whether a buffer given to `write` may be refilled at once when `writableLength` is 0 afterwards. A TLS socket of node:tls
+ * never says so, and Deno writes later, from the buffer itself.
  */
-export const plainWriteCopies: boolean = runtimeName !== 'deno';
+export function writeCopies(socket: ByteSocket, secure: boolean): boolean {
+  return socket instanceof NativeSocket || (!secure && runtimeName !== 'deno');
+}
 
 /**
  * Whether `pause` on a TLS socket can lose the peer's end: on Deno it does. Then octets that nobody wants yet are held, and
@@ -24,9 +27,16 @@ export interface ConnectTarget {
   readonly bindAddress: Address | null;
 }
 
-/** Starts a TCP or unix-socket connection; failures come as the socket's `error`, never thrown. */
-export function connectSocket(target: ConnectTarget): net.Socket {
-  const { address, bindAddress } = target;
+/**
+ * Starts a TCP or unix-socket connection; `connected` is called when it stands. Failures come as the socket's error, never
+ * thrown.
+ */
+export function connectSocket(target: ConnectTarget, connected: () => void): ByteSocket {
+  const socket = connectWithNode(target);
+  return runtimeName === 'bun' ? continueNatively(socket, connected) : socket.once('connect', connected);
+}
+
+function connectWithNode({ address, bindAddress }: ConnectTarget): net.Socket {
   if (address.kind === 'pipe') return net.connect({ path: address.host, allowHalfOpen: true });
   const options: net.TcpNetConnectOpts = {
     host: address.host,

@@ -21,15 +21,14 @@ export class RawUpstreamFactory implements UpstreamTransportSocketFactory {
   }
 
   connect(address: Address, options: UpstreamConnectOptions): Connection {
-    const socket = connectSocket({ address, bindAddress: options.bindAddress });
+    const socket = connectSocket({ address, bindAddress: options.bindAddress }, () => {
+      info.localAddress = localAddressOf(socket, info.localAddress);
+      connection.established();
+    });
     const info = new ConnectionInfo(nextConnectionId(), pipeAddress(''), address, this.#clock.wallMs());
     const connection = new SocketConnection(socket, info, { timers: this.#timers, secure: false, connecting: true });
     connection.setBufferLimit(options.bufferLimitOctets);
     connection.startConnectTimer(options.connectTimeoutMs);
-    socket.once('connect', () => {
-      info.localAddress = localAddressOf(socket, info.localAddress);
-      connection.established();
-    });
     return connection;
   }
 }

@@ -9,7 +9,7 @@ import type {
 import { DispatchStatus } from '#gateway/protocol/codec.ts';
 import { defaultHttp2Options, type Http2Options } from '#gateway/protocol/http2/options.ts';
 import { Http2ServerCodec } from '#gateway/protocol/http2/server-codec.ts';
-import { plainWriteCopies } from '#gateway/runtime/sockets.ts';
+import { writeCopies } from '#gateway/runtime/sockets.ts';
 import type { Timer, Timers, TimerTarget } from '#gateway/runtime/timers.ts';
 import { atTurnEnd, type TurnTask } from '#gateway/runtime/turn.ts';
 import { type GrpcServices, GrpcStream } from './grpc-stream.ts';
@@ -140,7 +140,7 @@ export class GrpcConnection implements CodecConnection, OutputOwner, ServerCodec
       const slab = output.slab;
       flowing = socket.write(output.takeSegment());
       // The slab is ours again only when the octets have left it, which a plain socket that took them all at once tells.
-      if (plainWriteCopies && !('encrypted' in socket) && socket.writableLength === 0) releaseSlab(slab);
+      if (writeCopies(socket, 'encrypted' in socket) && socket.writableLength === 0) releaseSlab(slab);
     } else {
       socket.cork();
       for (const chunk of output.take()) flowing = socket.write(chunk);
