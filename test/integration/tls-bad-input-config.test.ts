@@ -66,11 +66,7 @@ const cases: Readonly<Record<string, Case>> = {
     /certificate_chain: the certificate's key usage does not allow signatures/,
     'refuses',
   ),
-  'short RSA key': pair(
-    await make('short', { key: 'short rsa' }),
-    /certificate_chain: .*RSA.* 2048/,
-    'refuses',
-  ),
+  'short RSA key': pair(await make('short', { key: 'short rsa' }), /certificate_chain: .*RSA.* 2048/, 'refuses'),
   "another certificate's key": {
     ...pair(good, /private_key: the private key does not belong to the certificate/, 'refuses'),
     key: other.privateKey,
