@@ -1,14 +1,6 @@
 import type { Socket } from 'node:net';
+import { socketHandlers } from './native-handlers.ts';
 import { type NativeHandle, NativeSocket } from './native-socket.ts';
-
-const handlers = {
-  binaryType: 'buffer',
-  data: (handle: NativeHandle, chunk: Uint8Array) => handle.data.onData(chunk),
-  drain: (handle: NativeHandle) => handle.data.onDrain(),
-  end: (handle: NativeHandle) => handle.data.onEnd(),
-  close: (handle: NativeHandle, error?: NodeJS.ErrnoException) => handle.data.onClose(error?.code ?? ''),
-  error: (handle: NativeHandle, error: NodeJS.ErrnoException) => handle.data.onError(error.code ?? error.message),
-} as const;
 
 /** A net.Socket of Bun: its handle is what `Bun.connect` gives out too. */
 interface HandleHolder {
@@ -25,7 +17,7 @@ export function continueNatively(connecting: Socket, connected: () => void): Nat
     const holder = connecting as unknown as HandleHolder;
     const handle = holder._handle!;
     holder._handle = null;
-    handle.reload({ socket: handlers });
+    handle.reload({ socket: socketHandlers });
     handle.data = socket;
     socket.onOpen(handle);
   });

@@ -1,17 +1,5 @@
+import { type NativeHandlers, socketHandlers } from './native-handlers.ts';
 import { type NativeHandle, NativeSocket } from './native-socket.ts';
-
-/** What Bun calls for every socket of a listener, or of a TLS context. One object serves all of its sockets. */
-interface NativeHandlers {
-  readonly binaryType: 'buffer';
-  open?(handle: NativeHandle): void;
-  data(handle: NativeHandle, chunk: Uint8Array): void;
-  drain(handle: NativeHandle): void;
-  end(handle: NativeHandle): void;
-  close(handle: NativeHandle, error?: NodeJS.ErrnoException): void;
-  error(handle: NativeHandle, error: NodeJS.ErrnoException): void;
-  handshake?(handle: NativeHandle, success: boolean, error: NodeJS.ErrnoException | null): void;
-  keylog?(handle: NativeHandle, line: Uint8Array): void;
-}
 
 interface NativeListener {
   readonly port: number;
@@ -53,12 +41,7 @@ export function listenNatively(where: object, accept: (socket: NativeSocket) => 
 /** What Bun calls for the TLS side of a connection. `keyLog`: null when nobody wants the secrets. */
 export function tlsHandlers(keyLog: ((line: Uint8Array, socket: NativeSocket) => void) | null): object {
   const handlers: NativeHandlers = {
-    binaryType: 'buffer',
-    data: (handle, chunk) => handle.data.onData(chunk),
-    drain: (handle) => handle.data.onDrain(),
-    end: (handle) => handle.data.onEnd(),
-    close: (handle, error) => handle.data.onClose(error?.code ?? ''),
-    error: (handle, error) => handle.data.onError(error.code ?? error.message),
+    ...socketHandlers,
     handshake: (handle, success, error) =>
       handle.data.onHandshakeEnd(success, success ? '' : (error?.code ?? ''), success ? '' : (error?.message ?? '')),
   };
