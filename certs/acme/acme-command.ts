@@ -1,11 +1,11 @@
+import { type CommandOutput, exitCodes } from '#gateway/base/command-line/command-output.ts';
+import { UsageError } from '#gateway/base/command-line/usage-error.ts';
 import { Logger } from '#gateway/base/log.ts';
 import { systemClock } from '#gateway/runtime/clock.ts';
 import { onSignal } from '#gateway/runtime/process.ts';
 import { createSystemRandom } from '#gateway/runtime/random.ts';
 import { createSystemTimers } from '#gateway/runtime/timers.ts';
 import { CertificateError } from '../ca/issued-certificate.ts';
-import { type CommandOutput, exitCodes } from '../cli/command-output.ts';
-import { UsageError } from '../cli/usage-error.ts';
 import { expandConfig } from './acme-config.ts';
 import { asAcmeError } from './acme-error.ts';
 import { acmeHelp } from './acme-help.ts';

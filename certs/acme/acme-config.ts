@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
-import { UsageError } from '../cli/usage-error.ts';
+import { UsageError } from '#gateway/base/command-line/usage-error.ts';
 
 /**
  * The flags that a YAML (or JSON) file stands for: `http_listen: X` is `--http-listen X`, a list repeats its flag, `true` is a

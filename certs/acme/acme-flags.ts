@@ -1,4 +1,4 @@
-import type { Flag } from '../cli/flags.ts';
+import type { Flag } from '#gateway/base/command-line/flags.ts';
 import { acmeKeyTypes, challengeTypes } from './acme-settings.ts';
 
 /** Flags that belong together in the help. */

@@ -1,4 +1,4 @@
-import { flagLines } from '../cli/flags.ts';
+import { flagLines } from '#gateway/base/command-line/flags.ts';
 import { acmeFlagGroups } from './acme-flags.ts';
 
 const usage = `usage: sluice certs acme register --directory URL --storage WHERE --agree-tos [--email ADDRESS]...

@@ -1,4 +1,4 @@
-import { type CommandOutput, exitCodes } from '../cli/command-output.ts';
+import { type CommandOutput, exitCodes } from '#gateway/base/command-line/command-output.ts';
 import type { SourcedCertificateStatus } from '../sources/certificate-source.ts';
 import { AcmeError, asAcmeError } from './acme-error.ts';
 import type { AcmeOptions } from './acme-options.ts';

@@ -1,5 +1,5 @@
-import { type GivenFlags, oneOf, parseFlags, parseLifetime } from '../cli/flags.ts';
-import { UsageError } from '../cli/usage-error.ts';
+import { type GivenFlags, oneOf, parseFlags, parseLifetime } from '#gateway/base/command-line/flags.ts';
+import { UsageError } from '#gateway/base/command-line/usage-error.ts';
 import { isLoopback } from '../loopback.ts';
 import { acmeFlags } from './acme-flags.ts';
 import {

@@ -1,5 +1,5 @@
+import { exitCodes } from '#gateway/base/command-line/command-output.ts';
 import type { IssuedCertificate } from '../ca/issued-certificate.ts';
-import { exitCodes } from '../cli/command-output.ts';
 import { SdsServer } from '../sds/sds-server.ts';
 import { SecretResources, tlsCertificateSecret } from '../sds/secret-resources.ts';
 import { asAcmeError } from './acme-error.ts';

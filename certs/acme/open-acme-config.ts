@@ -1,4 +1,4 @@
-import { UsageError } from '../cli/usage-error.ts';
+import { UsageError } from '#gateway/base/command-line/usage-error.ts';
 import { readConfigFlags } from './acme-config.ts';
 import { checkAcmeOptions, parseAcmeOptions } from './acme-options.ts';
 import { type AcmeSurroundings, type OpenAcme, openAcme } from './open-acme.ts';

@@ -1,6 +1,7 @@
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { z } from 'zod';
+import { readLifetime } from '#gateway/base/command-line/lifetime.ts';
 import type { Logger } from '#gateway/base/log.ts';
 import type { Clock } from '#gateway/runtime/clock.ts';
 import type { CertificateAuthority, SignedCertificate } from '../ca/certificate-authority.ts';
@@ -9,7 +10,6 @@ import type { CertificateRequest } from '../ca/certificate-request.ts';
 import type { TemplateName } from '../ca/certificate-template.ts';
 import { CertificateError } from '../ca/issued-certificate.ts';
 import { keyProblem } from '../ca/key-algorithm.ts';
-import { readLifetime } from '../ca/lifetime.ts';
 import { defaultRenewalFraction } from '../ca/renewal-time.ts';
 import { type RevocationReason, revocationReasons } from '../ca/revocation-reason.ts';
 import type { SigningRequest } from '../ca/x509-toolkit.ts';

@@ -1,3 +1,4 @@
+import { lifetimeText } from '#gateway/base/command-line/lifetime.ts';
 import {
   type CertificateNames,
   dnsNameProblem,
@@ -8,7 +9,6 @@ import {
   spiffeIdProblem,
   uriProblem,
 } from './certificate-names.ts';
-import { lifetimeText } from './lifetime.ts';
 
 /** Kinds of certificate that can be had: for servers, for clients, for both, and for SPIFFE workloads (X.509-SVID). */
 export const templateNames = ['server', 'client', 'peer', 'spiffe'] as const;

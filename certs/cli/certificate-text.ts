@@ -1,6 +1,6 @@
+import { lifetimeText } from '#gateway/base/command-line/lifetime.ts';
 import type { CertificateFacts } from '../ca/certificate-facts.ts';
 import { nameTexts } from '../ca/certificate-names.ts';
-import { lifetimeText } from '../ca/lifetime.ts';
 import type { ShownChain } from './show.ts';
 
 /** Certificates as people read them. */

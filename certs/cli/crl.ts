@@ -1,3 +1,5 @@
+import { type Command, jsonFlag, print } from '#gateway/base/command-line/command-group.ts';
+import { exitCodes } from '#gateway/base/command-line/command-output.ts';
 import { CertificateError } from '../ca/issued-certificate.ts';
 import {
   loadRevocationList,
@@ -6,14 +8,13 @@ import {
   revocationListPath,
 } from '../ca/revocation-lists.ts';
 import { replaceFile } from '../store/replace-file.ts';
-import { type Command, jsonFlag, print } from './command.ts';
-import { exitCodes } from './command-output.ts';
+import type { CommandContext } from './command.ts';
 import { openAuthority, storeFlags } from './store-flags.ts';
 
 const forms = ['bundle', 'pem', 'der'] as const;
 
 /** `crl`: publishes the revocation list when it is due, and tells of it. */
-export const crlCommand: Command = {
+export const crlCommand: Command<CommandContext> = {
   name: 'crl',
   words: '--dir DIR',
   summary: 'publish the revocation list',
@@ -50,7 +51,7 @@ export const crlCommand: Command = {
     };
     print(
       given,
-      context,
+      context.output,
       value,
       () =>
         `revocation list ${value.number}: ${value.entries} certificates, next update by ${value.next_update}\n${value.file}\n`,

@@ -1,7 +1,7 @@
+import { lifetimeText } from '#gateway/base/command-line/lifetime.ts';
 import { nameTexts } from '../ca/certificate-names.ts';
 import { type CertificateRequest, requestedNames } from '../ca/certificate-request.ts';
 import type { IssuedCertificate } from '../ca/issued-certificate.ts';
-import { lifetimeText } from '../ca/lifetime.ts';
 
 /** What commands that issue print; the members stay. */
 export interface IssuedReport {

@@ -1,4 +1,8 @@
 import { X509Certificate } from 'node:crypto';
+import { type Command, jsonFlag, print } from '#gateway/base/command-line/command-group.ts';
+import { exitCodes } from '#gateway/base/command-line/command-output.ts';
+import type { GivenFlags } from '#gateway/base/command-line/flags.ts';
+import { UsageError } from '#gateway/base/command-line/usage-error.ts';
 import { intermediateEntry, rootEntry } from '../ca/certificate-authority.ts';
 import { certifyIntermediate, createAuthorityDirectory, replaceIntermediate } from '../ca/create-authority.ts';
 import { CertificateError } from '../ca/issued-certificate.ts';
@@ -6,15 +10,12 @@ import { describeKey, type KeyAlgorithm } from '../ca/key-algorithm.ts';
 import { checkNameConstraints, isUnconstrained, type NameConstraints } from '../ca/name-constraints.ts';
 import { constraintsOf } from '../ca/read-name-constraints.ts';
 import { CertificateStore } from '../store/certificate-store.ts';
-import { type Command, type CommandContext, jsonFlag, print } from './command.ts';
-import { exitCodes } from './command-output.ts';
-import type { GivenFlags } from './flags.ts';
+import type { CommandContext } from './command.ts';
 import { givenKey, keyFlag } from './name-flags.ts';
 import { directoryOf, openAuthority, secretOf, storeFlags } from './store-flags.ts';
-import { UsageError } from './usage-error.ts';
 
 /** `init`: makes a root and an intermediate. */
-export const initCommand: Command = {
+export const initCommand: Command<CommandContext> = {
   name: 'init',
   words: '--dir DIR',
   summary: 'make a root and an intermediate authority',
@@ -93,7 +94,7 @@ async function init(given: GivenFlags, context: CommandContext): Promise<number>
     intermediate: store.certificatePath(intermediateEntry),
     encrypted: secret !== null,
   };
-  print(given, context, value, () =>
+  print(given, context.output, value, () =>
     [
       `root          ${value.root}`,
       `              SHA-256 ${value.root_sha256}`,
@@ -134,7 +135,7 @@ async function renew(given: GivenFlags, context: CommandContext): Promise<number
   };
   print(
     given,
-    context,
+    context.output,
     value,
     () => `${replace ? 'replaced' : 'renewed'} ${value.intermediate}, valid until ${value.not_after}\n`,
   );

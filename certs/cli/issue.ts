@@ -1,5 +1,9 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Command, jsonFlag, print } from '#gateway/base/command-line/command-group.ts';
+import { exitCodes } from '#gateway/base/command-line/command-output.ts';
+import type { GivenFlags } from '#gateway/base/command-line/flags.ts';
+import { UsageError } from '#gateway/base/command-line/usage-error.ts';
 import type { CertificateAuthority } from '../ca/certificate-authority.ts';
 import { nameTexts, noNames } from '../ca/certificate-names.ts';
 import { type CertificateRequest, entryNameProblem } from '../ca/certificate-request.ts';
@@ -7,17 +11,14 @@ import { CertificateError, type IssuedCertificate, readIssuedCertificate } from 
 import { generatePrivateKey } from '../ca/key-algorithm.ts';
 import { readSmallFile } from '../store/private-file.ts';
 import { replaceFile } from '../store/replace-file.ts';
-import { type Command, type CommandContext, jsonFlag, print } from './command.ts';
-import { exitCodes } from './command-output.ts';
+import type { CommandContext } from './command.ts';
 import { describeIssued, issuedText } from './describe-issued.ts';
-import type { GivenFlags } from './flags.ts';
 import { givenKey, givenNames, givenTemplate, keyFlag, nameFlags, templateFlag } from './name-flags.ts';
 import { remoteFlags, signRemotely, tokenOf } from './remote-authority.ts';
 import { openAuthority, storeFlags } from './store-flags.ts';
-import { UsageError } from './usage-error.ts';
 
 /** `issue`: a certificate with a new key, from a directory or from a service; or one for a request file. */
-export const issueCommand: Command = {
+export const issueCommand: Command<CommandContext> = {
   name: 'issue',
   words: 'NAME --dns NAME...',
   summary: 'issue a certificate',
@@ -68,7 +69,7 @@ async function issueHere(name: string, given: GivenFlags, context: CommandContex
       : writePair(out, name, issued);
   if (out === null) authority.store.save(name, issued);
   const report = describeIssued(request, issued, certificateFile, keyFile);
-  print(given, context, report, () => issuedText(report, context.clock.wallMs()));
+  print(given, context.output, report, () => issuedText(report, context.clock.wallMs()));
   return exitCodes.ok;
 }
 
@@ -85,7 +86,7 @@ async function issueRemotely(name: string, given: GivenFlags, context: CommandCo
   const [certificateFile, keyFile] = writePair(given.text('out') ?? '.', name, issued);
   const request = { name, ...names, template: signed.template, lifetimeMs: 0 };
   const report = describeIssued(request, issued, certificateFile, keyFile);
-  print(given, context, report, () => issuedText(report, context.clock.wallMs()));
+  print(given, context.output, report, () => issuedText(report, context.clock.wallMs()));
   return exitCodes.ok;
 }
 
@@ -110,7 +111,7 @@ async function signFile(given: GivenFlags, context: CommandContext, path: string
     not_after: new Date(signed.notAfterMs).toISOString(),
     certificate: signed.chainPem,
   };
-  print(given, context, value, () => signed.chainPem);
+  print(given, context.output, value, () => signed.chainPem);
   return exitCodes.ok;
 }
 

@@ -1,13 +1,14 @@
-import { lifetimeText } from '../ca/lifetime.ts';
+import { type Command, jsonFlag, print } from '#gateway/base/command-line/command-group.ts';
+import { exitCodes } from '#gateway/base/command-line/command-output.ts';
+import { lifetimeText } from '#gateway/base/command-line/lifetime.ts';
 import { IssuanceLog, type IssuedRecord } from '../store/issuance-log.ts';
-import { type Command, jsonFlag, print } from './command.ts';
-import { exitCodes } from './command-output.ts';
+import type { CommandContext } from './command.ts';
 import { directoryOf, openStore, storeFlags } from './store-flags.ts';
 
 const states = ['valid', 'expired', 'revoked', 'all'] as const;
 
 /** `list`: what was issued. */
-export const listCommand: Command = {
+export const listCommand: Command<CommandContext> = {
   name: 'list',
   words: '--dir DIR',
   summary: 'what was issued, and its state',
@@ -29,7 +30,7 @@ export const listCommand: Command = {
         (row) =>
           name === null || row.entry === name || row.names.some((text) => text.split(':').slice(1).join(':') === name),
       );
-    print(given, context, rows, () =>
+    print(given, context.output, rows, () =>
       rows.length === 0 ? 'nothing\n' : rows.map((row) => `${line(row, nowMs)}\n`).join(''),
     );
     return Promise.resolve(exitCodes.ok);

@@ -1,11 +1,12 @@
+import { type Command, jsonFlag, print } from '#gateway/base/command-line/command-group.ts';
+import { exitCodes } from '#gateway/base/command-line/command-output.ts';
 import { readIssuanceLog, verifyIssuanceLog } from '../store/issuance-log.ts';
 import type { LoggedEvent } from '../store/log-line.ts';
-import { type Command, jsonFlag, print } from './command.ts';
-import { exitCodes } from './command-output.ts';
+import type { CommandContext } from './command.ts';
 import { directoryOf, openStore, storeFlags } from './store-flags.ts';
 
 /** `log`: prints or examines the issuance log. */
-export const logCommand: Command = {
+export const logCommand: Command<CommandContext> = {
   name: 'log',
   words: '--dir DIR',
   summary: 'the issuance log; --verify says whether it was tampered with',
@@ -20,7 +21,7 @@ export const logCommand: Command = {
     if (given.has('verify') || given.has('expect')) {
       const verdict = verifyIssuanceLog(directory, given.text('expect'));
       const whole = verdict.problems.length === 0;
-      print(given, context, { whole, ...verdict }, () =>
+      print(given, context.output, { whole, ...verdict }, () =>
         whole
           ? `${verdict.entries} entries, whole; the last has the hash ${verdict.hash}\n`
           : verdict.problems.map((problem) => `${problem}\n`).join(''),
@@ -28,7 +29,7 @@ export const logCommand: Command = {
       return Promise.resolve(whole ? exitCodes.ok : exitCodes.failed);
     }
     // Line by line: a log may be long.
-    for (const event of readIssuanceLog(directory)) print(given, context, event, () => `${line(event)}\n`);
+    for (const event of readIssuanceLog(directory)) print(given, context.output, event, () => `${line(event)}\n`);
     return Promise.resolve(exitCodes.ok);
   },
 };

@@ -1,7 +1,7 @@
+import type { Flag, GivenFlags } from '#gateway/base/command-line/flags.ts';
 import type { CertificateNames } from '../ca/certificate-names.ts';
 import { type TemplateName, templateNames } from '../ca/certificate-template.ts';
 import { type KeyAlgorithm, keyAlgorithms } from '../ca/key-algorithm.ts';
-import type { Flag, GivenFlags } from './flags.ts';
 
 /** Flags that say what a certificate is to name. */
 export const nameFlags: readonly Flag[] = [

@@ -1,12 +1,12 @@
 import { Buffer } from 'node:buffer';
 import { request } from 'node:https';
 import { z } from 'zod';
+import type { Flag, GivenFlags } from '#gateway/base/command-line/flags.ts';
+import { UsageError } from '#gateway/base/command-line/usage-error.ts';
 import { type TemplateName, templateNames } from '../ca/certificate-template.ts';
 import { CertificateError, type IssuedCertificate } from '../ca/issued-certificate.ts';
 import { readSmallFile, requirePrivate } from '../store/private-file.ts';
 import type { CommandContext } from './command.ts';
-import type { Flag, GivenFlags } from './flags.ts';
-import { UsageError } from './usage-error.ts';
 
 /** Flags of the commands that ask a service for signatures. */
 export const remoteFlags: readonly Flag[] = [

@@ -1,22 +1,23 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { type Command, jsonFlag, print } from '#gateway/base/command-line/command-group.ts';
+import { exitCodes } from '#gateway/base/command-line/command-output.ts';
+import type { GivenFlags } from '#gateway/base/command-line/flags.ts';
+import { lifetimeText } from '#gateway/base/command-line/lifetime.ts';
+import { UsageError } from '#gateway/base/command-line/usage-error.ts';
 import { noNames } from '../ca/certificate-names.ts';
 import { decryptPrivateKey, encryptPrivateKey, isEncryptedKey, type StoreSecret } from '../ca/encrypted-private-key.ts';
 import { CertificateError, type IssuedCertificate, readIssuedCertificate } from '../ca/issued-certificate.ts';
 import { describeKey, generatePrivateKey, type KeyAlgorithm, keyAlgorithms } from '../ca/key-algorithm.ts';
-import { lifetimeText } from '../ca/lifetime.ts';
 import { defaultRenewalFraction, jitteredFraction, renewalDelayMs, renewalRetryMs } from '../ca/renewal-time.ts';
 import { SecretText } from '../ca/secret-text.ts';
 import { readSmallFile, requirePrivate } from '../store/private-file.ts';
 import { replaceFile } from '../store/replace-file.ts';
-import { type Command, type CommandContext, jsonFlag, print } from './command.ts';
-import { exitCodes } from './command-output.ts';
-import type { GivenFlags } from './flags.ts';
+import type { CommandContext } from './command.ts';
 import { remoteFlags, signRemotely } from './remote-authority.ts';
 import { openAuthority, secretOf, storeFlags } from './store-flags.ts';
-import { UsageError } from './usage-error.ts';
 
 /** `renew`: a certificate of the authority's directory, or one that shows itself to a service. */
-export const renewCommand: Command = {
+export const renewCommand: Command<CommandContext> = {
   name: 'renew',
   words: 'NAME --dir DIR | --cert FILE --key FILE --url URL --ca FILE',
   summary: 'renew a certificate when it is time',
@@ -65,7 +66,7 @@ function reportOf(certificate: IssuedCertificate, renewed: boolean): RenewalRepo
 }
 
 function printReport(given: GivenFlags, context: CommandContext, report: RenewalReport): void {
-  print(given, context, report, () => {
+  print(given, context.output, report, () => {
     const left = lifetimeText(Date.parse(report.not_after) - context.clock.wallMs());
     return report.renewed
       ? `renewed: serial ${report.serial}, valid until ${report.not_after} (${left})\n`

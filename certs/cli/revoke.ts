@@ -1,20 +1,21 @@
 import { X509Certificate } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { type Command, jsonFlag, print } from '#gateway/base/command-line/command-group.ts';
+import { exitCodes } from '#gateway/base/command-line/command-output.ts';
+import { UsageError } from '#gateway/base/command-line/usage-error.ts';
 import type { CertificateAuthority } from '../ca/certificate-authority.ts';
 import { readCertificates } from '../ca/certificate-facts.ts';
 import { CertificateError } from '../ca/issued-certificate.ts';
 import { RevocationPublisher } from '../ca/revocation-lists.ts';
 import { type RevocationReason, revocationReasons } from '../ca/revocation-reason.ts';
 import { readSmallFile } from '../store/private-file.ts';
-import { type Command, jsonFlag, print } from './command.ts';
-import { exitCodes } from './command-output.ts';
+import type { CommandContext } from './command.ts';
 import { openAuthority, storeFlags } from './store-flags.ts';
-import { UsageError } from './usage-error.ts';
 
 const reasons = Object.keys(revocationReasons) as RevocationReason[];
 
 /** `revoke`: by serial number, file or name in the directory. */
-export const revokeCommand: Command = {
+export const revokeCommand: Command<CommandContext> = {
   name: 'revoke',
   words: 'SERIAL|FILE|NAME --dir DIR',
   summary: 'revoke a certificate and publish the revocation list',
@@ -37,7 +38,7 @@ export const revokeCommand: Command = {
       // Without the passphrase there is no signature; the running service, which has it, sees the log.
       unpublished = error.message;
     }
-    print(given, context, { serial, revoked: true, already, reason, crl_number: number }, () => {
+    print(given, context.output, { serial, revoked: true, already, reason, crl_number: number }, () => {
       const list = number === null ? '' : `; revocation list ${number}`;
       return already ? `${serial} was revoked before${list}\n` : `revoked ${serial}, ${reason}${list}\n`;
     });

@@ -1,10 +1,11 @@
+import { type Command, jsonFlag } from '#gateway/base/command-line/command-group.ts';
+import { exitCodes } from '#gateway/base/command-line/command-output.ts';
 import { CertificateError } from '../ca/issued-certificate.ts';
-import { type Command, jsonFlag } from './command.ts';
-import { exitCodes } from './command-output.ts';
+import type { CommandContext } from './command.ts';
 import { requireLocal } from './serve-options.ts';
 
 /** `rotate`: asks a running service to issue anew, now. */
-export const rotateCommand: Command = {
+export const rotateCommand: Command<CommandContext> = {
   name: 'rotate',
   words: '--control ADDRESS [--name NAME]',
   summary: 'have a running service issue anew, now',

@@ -1,11 +1,11 @@
+import { type Flag, type GivenFlags, oneOf, parseLifetime } from '#gateway/base/command-line/flags.ts';
+import { UsageError } from '#gateway/base/command-line/usage-error.ts';
 import type { CertificateRequest } from '../ca/certificate-request.ts';
 import { type TemplateName, templateNames } from '../ca/certificate-template.ts';
 import { type KeyAlgorithm, keyAlgorithms } from '../ca/key-algorithm.ts';
 import { isLoopback } from '../loopback.ts';
 import type { WatchedCertificate } from '../sources/watched-files.ts';
-import { type Flag, type GivenFlags, oneOf, parseLifetime } from './flags.ts';
 import { storeFlags } from './store-flags.ts';
-import { UsageError } from './usage-error.ts';
 
 /** What `serve` is to do. */
 export interface ServeOptions {

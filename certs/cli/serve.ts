@@ -2,6 +2,9 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Hono } from 'hono';
+import type { Command } from '#gateway/base/command-line/command-group.ts';
+import { exitCodes } from '#gateway/base/command-line/command-output.ts';
+import type { GivenFlags } from '#gateway/base/command-line/flags.ts';
 import { LogRegistry } from '#gateway/base/log.ts';
 import { createPublicApi } from '../api/public-api.ts';
 import { RequestRate } from '../api/request-rate.ts';
@@ -16,9 +19,7 @@ import { readSdsConfigFile } from '../sds/sds-config.ts';
 import { AuthoritySource } from '../sources/authority-source.ts';
 import { openSources } from '../sources/open-sources.ts';
 import { TokenStore } from '../store/token-store.ts';
-import type { Command, CommandContext } from './command.ts';
-import { exitCodes } from './command-output.ts';
-import type { GivenFlags } from './flags.ts';
+import type { CommandContext } from './command.ts';
 import { type HostPort, readServeOptions, type ServeOptions, serveFlags } from './serve-options.ts';
 import { directoryOf, secretOf } from './store-flags.ts';
 
@@ -26,7 +27,7 @@ import { directoryOf, secretOf } from './store-flags.ts';
 const apiLifetimeMs = 86_400_000;
 
 /** `serve`: SDS, the signing API and the revocation lists, until a signal. */
-export const serveCommand: Command = {
+export const serveCommand: Command<CommandContext> = {
   name: 'serve',
   words: '--dir DIR --listen ADDRESS [--api PORT] [--name NAME --dns NAME...]...',
   summary: 'run the service: SDS, signing API, revocation lists',

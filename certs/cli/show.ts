@@ -2,16 +2,17 @@ import { Buffer } from 'node:buffer';
 import { X509Certificate } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { connect } from 'node:tls';
+import { type Command, jsonFlag, print } from '#gateway/base/command-line/command-group.ts';
+import { exitCodes } from '#gateway/base/command-line/command-output.ts';
+import type { GivenFlags } from '#gateway/base/command-line/flags.ts';
+import { UsageError } from '#gateway/base/command-line/usage-error.ts';
 import { peerChain } from '#gateway/runtime/tls-sockets.ts';
 import { type CertificateFacts, chainProblem, describeCertificate, readCertificates } from '../ca/certificate-facts.ts';
 import { CertificateError } from '../ca/issued-certificate.ts';
 import { readSmallFile } from '../store/private-file.ts';
 import { certificateText } from './certificate-text.ts';
-import { type Command, type CommandContext, jsonFlag, print } from './command.ts';
-import { exitCodes } from './command-output.ts';
-import type { GivenFlags } from './flags.ts';
+import type { CommandContext } from './command.ts';
 import { openStore, storeFlags } from './store-flags.ts';
-import { UsageError } from './usage-error.ts';
 
 /** A peer that takes longer for its handshake is not there, milliseconds. */
 const handshakeMs = 10_000;
@@ -25,7 +26,7 @@ export interface ShownChain {
 }
 
 /** `show`: certificates as people read them. */
-export const showCommand: Command = {
+export const showCommand: Command<CommandContext> = {
   name: 'show',
   words: 'FILE|HOST:PORT|NAME...',
   summary: 'print a certificate of a file, a server or the directory',
@@ -54,7 +55,7 @@ export const showCommand: Command = {
       }
     }
     if (shown.length > 0) {
-      print(given, context, shown, () => shown.map((chain) => certificateText(chain, nowMs)).join('\n'));
+      print(given, context.output, shown, () => shown.map((chain) => certificateText(chain, nowMs)).join('\n'));
     }
     return failed ? exitCodes.failed : exitCodes.ok;
   },

@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Flag, GivenFlags } from '#gateway/base/command-line/flags.ts';
+import { UsageError } from '#gateway/base/command-line/usage-error.ts';
 import { CertificateAuthority, rootEntry } from '../ca/certificate-authority.ts';
 import type { StoreSecret } from '../ca/encrypted-private-key.ts';
 import { CertificateError } from '../ca/issued-certificate.ts';
 import { CertificateStore } from '../store/certificate-store.ts';
 import { readKeyFile, readPassphraseFile } from '../store/private-file.ts';
 import type { CommandContext } from './command.ts';
-import type { Flag, GivenFlags } from './flags.ts';
-import { UsageError } from './usage-error.ts';
 
 /** Flags of the commands that work on an authority's directory. */
 export const storeFlags: readonly Flag[] = [

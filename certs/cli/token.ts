@@ -1,19 +1,20 @@
+import { type Command, jsonFlag, print } from '#gateway/base/command-line/command-group.ts';
+import { exitCodes } from '#gateway/base/command-line/command-output.ts';
+import { lifetimeText } from '#gateway/base/command-line/lifetime.ts';
+import { UsageError } from '#gateway/base/command-line/usage-error.ts';
 import { nameTexts } from '../ca/certificate-names.ts';
 import { CertificateError } from '../ca/issued-certificate.ts';
-import { lifetimeText } from '../ca/lifetime.ts';
 import { TokenStore } from '../store/token-store.ts';
-import { type Command, jsonFlag, print } from './command.ts';
-import { exitCodes } from './command-output.ts';
+import type { CommandContext } from './command.ts';
 import { givenNames, givenTemplate, nameFlags, templateFlag } from './name-flags.ts';
 import { openAuthority, storeFlags } from './store-flags.ts';
-import { UsageError } from './usage-error.ts';
 
 const hour = 3_600_000;
 /** A token that waits for longer is a password. */
 const maxWaitMs: number = 7 * 24 * hour;
 
 /** `token`: mints a one-time token. */
-export const tokenCommand: Command = {
+export const tokenCommand: Command<CommandContext> = {
   name: 'token',
   words: '--dir DIR --dns NAME...',
   summary: 'mint a token that buys one certificate from the service',
@@ -43,7 +44,7 @@ export const tokenCommand: Command = {
     authority.log.append({ type: 'token', id, template, names: grant.names, expires }, nowMs);
     print(
       given,
-      context,
+      context.output,
       { id, token: token.reveal(), template, names: grant.names, expires },
       () => `${token.reveal()}\n`,
     );

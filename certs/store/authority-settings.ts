@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { z } from 'zod';
+import { readLifetime } from '#gateway/base/command-line/lifetime.ts';
 import {
   type CertificateTemplate,
   minLifetimeMs,
@@ -8,7 +9,6 @@ import {
   templates,
 } from '../ca/certificate-template.ts';
 import { CertificateError } from '../ca/issued-certificate.ts';
-import { readLifetime } from '../ca/lifetime.ts';
 import { readSmallFile } from './private-file.ts';
 import { replaceFile } from './replace-file.ts';
 

@@ -13,6 +13,7 @@ export function helpText(): string {
     '       sluice validate -c FILE [flags]  check a configuration and exit',
     '       sluice certs COMMAND [flags]     the certificate service: see sluice certs help',
     '       sluice certs check FILE...       rehearse certificates before they are live (certs check --help)',
+    '       sluice ratelimit [COMMAND]       the rate-limit service: see sluice ratelimit help',
     '',
     'Flags are those of the envoy binary:',
   ];

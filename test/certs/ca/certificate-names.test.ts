@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { type CertificateNames, nameTexts, noNames, parseNameTexts } from '#certs/ca/certificate-names.ts';
 import { type CertificateRequest, checkCertificateRequest } from '#certs/ca/certificate-request.ts';
 import { checkNames, lifetimeProblem, type TemplateName, templates } from '#certs/ca/certificate-template.ts';
-import { lifetimeText, readLifetime } from '#certs/ca/lifetime.ts';
+import { lifetimeText, readLifetime } from '#gateway/base/command-line/lifetime.ts';
 
 const day = 86_400_000;
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseFlags } from '#certs/cli/flags.ts';
 import { readServeOptions, type ServeOptions, serveFlags } from '#certs/cli/serve-options.ts';
+import { parseFlags } from '#gateway/base/command-line/flags.ts';
 
 function read(line: string): ServeOptions {
   return readServeOptions(parseFlags(line.split(' '), serveFlags));

@@ -1,5 +1,5 @@
 import { nearestName } from '#gateway/base/nearest-name.ts';
-import { readLifetime } from '../ca/lifetime.ts';
+import { readLifetime } from './lifetime.ts';
 import { UsageError } from './usage-error.ts';
 
 /** One flag of a command. */
