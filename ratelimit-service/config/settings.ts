@@ -1,36 +1,10 @@
 import { z } from 'zod';
-import { parseDuration } from './duration.ts';
+import { boolean, duration, integer, port, text } from './environment-values.ts';
 
 /** A wrong environment: every problem on a line of its own. */
 export class SettingsError extends Error {
   override readonly name: string = 'SettingsError';
 }
-
-const text = (fallback: string): z.ZodType<string> => z.string().default(fallback);
-
-/** Go's spellings of booleans, which the reference service takes. */
-const boolean = (fallback: boolean): z.ZodType<boolean, string | undefined> =>
-  z
-    .string()
-    .default(String(fallback))
-    .refine((value) => /^(1|0|t|f|true|false|TRUE|FALSE|True|False|T|F)$/.test(value), 'is not a boolean')
-    .transform((value) => /^(1|t)/i.test(value));
-
-const integer = (fallback: number, max: number): z.ZodType<number, string | undefined> =>
-  z
-    .string()
-    .default(String(fallback))
-    .refine((value) => /^[0-9]+$/.test(value) && Number(value) <= max, `is not a number from 0 to ${max}`)
-    .transform(Number);
-
-const duration = (fallback: string): z.ZodType<number, string | undefined> =>
-  z
-    .string()
-    .default(fallback)
-    .refine((value) => parseDuration(value) !== null, 'is not a duration such as 500ms, 10s or 1h30m')
-    .transform((value) => parseDuration(value)!);
-
-const port = (fallback: number): z.ZodType<number, string | undefined> => integer(fallback, 65_535);
 
 const redis = (prefix: string, url: string): Record<string, z.ZodType> => ({
   [`${prefix}SOCKET_TYPE`]: z.enum(['unix', 'tcp'], 'is neither unix nor tcp').default('unix'),
