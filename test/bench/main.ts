@@ -2,6 +2,8 @@
 // installed, in one run, and prints one table with ratios to Envoy.
 //
 //   npm run bench -- tls [--cases new-p256,...] [--proxies ...] [--seconds 2] [--rounds 5]   new TLS connections: tls/
+//   npm run bench -- ratelimit [--cases hot,100k,1m,offered-hot,offered-100k,main-job] [--services reference,sluice-bun,...]
+//                    [--rate 8000] [--seconds 5] [--rounds 3]                 rate-limit services: ratelimit/
 //   npm run bench -- [--cases h1,tls-h2,...] [--proxies sluice-bun,envoy,...] [--seconds 5] [--rounds 1] [--idle 1000]
 //                    [--memory] [--port 9300]
 //   --rounds N: every figure is the median of N, every ratio the median of the ratios within the rounds
@@ -25,12 +27,18 @@ import { idleKibPerConnection } from './idle.ts';
 import { load } from './load.ts';
 import { cpuMicros, processTree, residentKib } from './process-cost.ts';
 import { type BenchProxy, benchProxies } from './proxies.ts';
+import { runLimitSuite } from './ratelimit/limit-suite.ts';
 import { type CaseFigures, type ProxyFigures, printTable } from './table.ts';
 import { runTlsSuite } from './tls/tls-suite.ts';
 import { startUpstream } from './upstream.ts';
 
 if (process.argv[2] === 'tls') {
   await runTlsSuite(process.argv.slice(3));
+  process.exit(0);
+}
+
+if (process.argv[2] === 'ratelimit') {
+  await runLimitSuite(process.argv.slice(3));
   process.exit(0);
 }
 

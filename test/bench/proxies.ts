@@ -25,13 +25,19 @@ export interface UpstreamPorts {
 
 /**
  * Writes every proxy's configuration into `dir` (where `cert.pem`, `key.pem` and `both.pem` are) and tells how to start
- * those that are installed. Envoy and sluice get the very same file.
+ * those that are installed. Envoy and sluice get the very same file. With `limitService`, the port of a rate-limit service,
+ * they ask it about each request, with two descriptors in the domain `edge`; nginx and haproxy have nothing like it.
  */
-export function benchProxies(dir: string, upstream: UpstreamPorts, basePort: number): BenchProxy[] {
+export function benchProxies(
+  dir: string,
+  upstream: UpstreamPorts,
+  basePort: number,
+  limitService: number | null = null,
+): BenchProxy[] {
   const proxies: BenchProxy[] = [];
   const shared: ProxyPorts = { plain: basePort, tls: basePort + 1 };
   const file = join(dir, 'gateway.yaml');
-  writeFileSync(file, gatewayYaml(dir, shared, basePort + 2, upstream));
+  writeFileSync(file, gatewayYaml(dir, shared, basePort + 2, upstream, limitService));
   for (const runtime of ['bun', 'deno', 'node']) {
     if (!hasRuntime(runtime)) continue;
     const command = [...gatewayCommand(runtime), 'run', '-c', file, '--concurrency', '1', '-l', 'error'];
@@ -59,7 +65,29 @@ export function benchProxies(dir: string, upstream: UpstreamPorts, basePort: num
   return proxies;
 }
 
-function gatewayYaml(dir: string, ports: ProxyPorts, admin: number, upstream: UpstreamPorts): string {
+const rateLimits =
+  '[ { actions: [ { remote_address: {} } ] }, { actions: [ { request_headers: { header_name: ":path", descriptor_key: path } } ] } ]';
+
+const rateLimitFilter = `
+          - name: envoy.filters.http.ratelimit
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.filters.http.ratelimit.v3.RateLimit
+              domain: edge
+              rate_limit_service: { transport_api_version: V3, grpc_service: { envoy_grpc: { cluster_name: rls } } }`;
+
+function gatewayYaml(
+  dir: string,
+  ports: ProxyPorts,
+  admin: number,
+  upstream: UpstreamPorts,
+  limitService: number | null,
+): string {
+  const http2 = `    typed_extension_protocol_options:
+      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+        "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+        explicit_http_config: { http2_protocol_options: {} }
+`;
+  const limits = limitService === null ? '' : `, rate_limits: ${rateLimits}`;
   const endpoint = (cluster: string, port: number): string =>
     `{ cluster_name: ${cluster}, endpoints: [ { lb_endpoints: [ { endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: ${port} } } } } ] } ] }`;
   const breakers = '{ thresholds: [ { max_connections: 10000, max_requests: 100000, max_pending_requests: 100000 } ] }';
@@ -81,9 +109,9 @@ static_resources:
             - name: all
               domains: ["*"]
               routes:
-              - { match: { prefix: "/h2/" }, route: { cluster: http2, prefix_rewrite: "/" } }
-              - { match: { prefix: "/" }, route: { cluster: http1 } }
-          http_filters:
+              - { match: { prefix: "/h2/" }, route: { cluster: http2, prefix_rewrite: "/"${limits} } }
+              - { match: { prefix: "/" }, route: { cluster: http1${limits} } }
+          http_filters:${limitService === null ? '' : rateLimitFilter}
           - name: envoy.filters.http.router
             typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router }
   - name: tls
@@ -105,12 +133,16 @@ static_resources:
   - name: http2
     type: STATIC
     circuit_breakers: ${breakers}
-    typed_extension_protocol_options:
-      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
-        "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
-        explicit_http_config: { http2_protocol_options: {} }
-    load_assignment: ${endpoint('http2', upstream.http2)}
-`;
+${http2}    load_assignment: ${endpoint('http2', upstream.http2)}
+${
+  limitService === null
+    ? ''
+    : `  - name: rls
+    type: STATIC
+    circuit_breakers: ${breakers}
+${http2}    load_assignment: ${endpoint('rls', limitService)}
+`
+}`;
 }
 
 function nginxConf(dir: string, ports: ProxyPorts, upstream: UpstreamPorts): string {

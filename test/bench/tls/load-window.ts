@@ -1,8 +1,3 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
-import { projectCommand } from '../../support/gateway-command.ts';
-import { ownRuntime } from '../../support/gateway-process.ts';
-
 /** One stretch of load. */
 export interface ConnectionWindow {
   readonly port: number;
@@ -38,35 +33,4 @@ export function problemOf(window: ConnectionWindow, result: WindowResult): strin
   if (window.resume && resumed < answered - 2 * window.connections)
     return `only ${resumed} of ${answered} were resumed`;
   return null;
-}
-
-/** The load generator as a process of its own, on one core. */
-export class ConnectionLoader {
-  readonly #child: ChildProcess;
-  #waiting: { resolve(result: WindowResult): void; reject(error: Error): void } | null = null;
-
-  constructor(core: number) {
-    const command = projectCommand(ownRuntime, 'test/bench/tls/connection-load.ts');
-    this.#child = spawn('taskset', ['-c', String(core), ...command], { stdio: ['pipe', 'pipe', 'inherit'] });
-    createInterface({ input: this.#child.stdout! }).on('line', (line) => {
-      const waiting = this.#waiting;
-      this.#waiting = null;
-      waiting?.resolve(JSON.parse(line) as WindowResult);
-    });
-    this.#child.once('exit', () => {
-      this.#waiting?.reject(new Error('the load generator has ended'));
-    });
-  }
-
-  /** Loads for one window; one at a time. */
-  run(window: ConnectionWindow): Promise<WindowResult> {
-    return new Promise((resolve, reject) => {
-      this.#waiting = { resolve, reject };
-      this.#child.stdin!.write(`${JSON.stringify(window)}\n`);
-    });
-  }
-
-  stop(): void {
-    this.#child.kill('SIGKILL');
-  }
 }

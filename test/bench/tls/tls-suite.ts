@@ -8,15 +8,18 @@ import { parseArgs } from 'node:util';
 import { createCertificate } from '../../support/certificates.ts';
 import { findPeer } from '../../support/peers.ts';
 import { load } from '../load.ts';
+import { LoadProcess } from '../load-process.ts';
 import { cpuMicros, processTree } from '../process-cost.ts';
 import { startUpstream } from '../upstream.ts';
-import { ConnectionLoader, type ConnectionWindow, problemOf } from './load-window.ts';
+import { type ConnectionWindow, problemOf, type WindowResult } from './load-window.ts';
 import { type TlsCase, tlsCases } from './tls-cases.ts';
 import { type TlsProxy, tlsProxies } from './tls-proxies.ts';
 import { printTlsTable, type TlsFigures } from './tls-table.ts';
 
 const proxyCore = 0;
 const loadCore = 1;
+
+class ConnectionLoader extends LoadProcess<ConnectionWindow, WindowResult> {}
 
 interface RunningProxy {
   readonly proxy: TlsProxy;
@@ -53,7 +56,7 @@ export async function runTlsSuite(args: readonly string[]): Promise<void> {
   chmodSync(dir, 0o755); // nginx's worker runs as another user
   for (const key of ['ecdsa', 'rsa'] as const) await writeCertificate(dir, key);
   const upstream = startUpstream(nginx, dir, { http1: basePort + 50, http2: basePort + 51 }, loadCore);
-  const loader = new ConnectionLoader(loadCore);
+  const loader = new ConnectionLoader('test/bench/tls/connection-load.ts', loadCore);
   const running: RunningProxy[] = [];
   const window = { seconds: Number(options.seconds), connections: Number(options.connections) };
   try {

@@ -1,0 +1,143 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { chmodSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import https from 'node:https';
+import { join } from 'node:path';
+import process from 'node:process';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createCertificate } from '../../support/certificates.ts';
+import { findPeer } from '../../support/peers.ts';
+import { load } from '../load.ts';
+import { cpuMicros, processTree } from '../process-cost.ts';
+import { benchProxies } from '../proxies.ts';
+import { startUpstream } from '../upstream.ts';
+import { type LimitPorts, limitServices } from './limit-services.ts';
+import { median } from './limit-table.ts';
+import type { RedisPeer } from './redis-peer.ts';
+
+const proxyCore = 0;
+const loadCore = 1;
+
+/** What the measurement of gateways needs of the suite. */
+export interface GatewayLimitOptions {
+  readonly dir: string;
+  /** Where the gateways' ports begin. */
+  readonly port: number;
+  readonly redis: RedisPeer;
+  readonly ports: LimitPorts;
+  readonly seconds: number;
+  readonly rounds: number;
+}
+
+/**
+ * The gateway's main job: HTTP/2 over TLS, two descriptors asked of a rate-limit service for every request, an HTTP/1.1
+ * upstream. Envoy and sluice have the same file and the same service (ours, with Redis, on the load generator's core). A
+ * figure counts only if the limiter counted every request.
+ */
+export async function measureGateways(options: GatewayLimitOptions): Promise<void> {
+  const { dir, port, redis, ports, seconds, rounds } = options;
+  const nginx = findPeer('nginx');
+  if (nginx === null || findPeer('h2load') === null) {
+    console.error('main-job: nginx and h2load are needed (Debian packages nginx, nghttp2-client)');
+    return;
+  }
+  chmodSync(dir, 0o755); // nginx's worker runs as another user
+  const { certificate, privateKey } = await createCertificate({
+    name: 'localhost',
+    sans: ['dns:localhost', 'ip:127.0.0.1'],
+  });
+  writeFileSync(join(dir, 'cert.pem'), certificate);
+  writeFileSync(join(dir, 'key.pem'), privateKey, { mode: 0o600 });
+  writeFileSync(join(dir, 'both.pem'), certificate + privateKey, { mode: 0o600 });
+  const upstreamPorts = { http1: port + 50, http2: port + 51 };
+  const upstream = startUpstream(nginx, dir, upstreamPorts, loadCore);
+  const service = limitServices(dir, ports).find(({ name }) => name === 'sluice-bun')!;
+  const limiter = start(loadCore, service.command, dir, 'limiter', service.environment);
+  const gateways = benchProxies(dir, upstreamPorts, port, ports.grpc).filter(({ name }) =>
+    ['envoy', 'sluice-bun'].includes(name),
+  );
+  const figures = new Map<string, number[]>();
+  try {
+    for (let round = 0; round < rounds; round++) {
+      for (const gateway of gateways) {
+        const child = start(proxyCore, gateway.command, dir, gateway.name, {});
+        try {
+          const url = `https://127.0.0.1:${gateway.ports.tls}/small`;
+          await answers(url, join(dir, `${gateway.name}.log`));
+          await load({ client: 'h2' }, url, 2, loadCore);
+          const counted = await redis.sum('edge_path_*');
+          const before = cpuMicros(child.pid!);
+          const result = await load({ client: 'h2' }, url, seconds, loadCore);
+          const used = cpuMicros(child.pid!) - before;
+          // The load generator stops with requests under way, which are counted though it has no answer.
+          const grown = (await redis.sum('edge_path_*')) - counted;
+          if (result.problem !== null) throw new Error(result.problem);
+          if (grown < result.requests) throw new Error(`${result.requests} requests, but ${grown} were counted`);
+          const micros = used / result.requests;
+          figures.set(gateway.name, [...(figures.get(gateway.name) ?? []), micros]);
+          const rate = result.requestsPerSecond.toFixed(0);
+          console.error(`${gateway.name} main-job: ${micros.toFixed(1)} us, ${rate}/s, ${grown} counted`);
+        } finally {
+          await stop(child);
+        }
+      }
+    }
+  } finally {
+    await stop(limiter);
+    upstream.kill('SIGTERM');
+  }
+  const envoy = figures.get('envoy');
+  for (const [name, micros] of figures) {
+    const ratios = envoy === undefined ? [] : micros.map((value, round) => value / envoy[round]!);
+    const against = name === 'envoy' || ratios.length === 0 ? '' : `, ${median(ratios).toFixed(2)} of Envoy's`;
+    console.log(`TLS h2 + global limit -> h1, ${name}: ${median(micros).toFixed(1)} us a request${against}`);
+  }
+}
+
+function start(
+  core: number,
+  command: readonly string[],
+  dir: string,
+  name: string,
+  environment: Readonly<Record<string, string>>,
+): ChildProcess {
+  const log = openSync(join(dir, `${name}.log`), 'w');
+  return spawn('taskset', ['-c', String(core), ...command], {
+    cwd: dir,
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...environment },
+    stdio: ['ignore', log, log],
+  });
+}
+
+async function answers(url: string, log: string): Promise<void> {
+  for (let i = 0; i < 100; i++) {
+    if (await probe(url)) return;
+    await delay(100);
+  }
+  throw new Error(`no answer: ${readFileSync(log, 'utf8').slice(-300)}`);
+}
+
+/** Whether `url` answers 200 with the upstream's 64 octets. */
+function probe(url: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const request = https.get(url, { agent: false, rejectUnauthorized: false }, (response) => {
+      let octets = 0;
+      response.on('data', (chunk: Buffer) => {
+        octets += chunk.length;
+      });
+      response.on('end', () => resolve(response.statusCode === 200 && octets === 64));
+    });
+    request.on('error', () => resolve(false));
+  });
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  for (const pid of processTree(child.pid!)) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // it ended by itself meanwhile
+    }
+  }
+  await ended;
+}
