@@ -37,15 +37,22 @@ export function findRule(
   const last = path.at(-1);
   if (last === undefined || last.rules.length === 0) return null;
   const statsKey = dynamicStatsKey(domainName, path, entries);
-  const rules = statsKey === null ? last.rules : last.rules.map((rule) => renamed(rule, last, statsKey, stats));
+  const rules =
+    statsKey === null ? last.rules : last.rules.map((rule) => renamed(rule, last, statsKey, domainName, stats));
   return { rules, counterValues: values };
 }
 
 /** A rule whose statistics have a name that the request made; one of several keeps what tells it from the others. */
-function renamed(rule: LimitRule, node: DescriptorNode, statsKey: string, stats: StatsStore): LimitRule {
+function renamed(
+  rule: LimitRule,
+  node: DescriptorNode,
+  statsKey: string,
+  domain: string,
+  stats: StatsStore,
+): LimitRule {
   if (rule.unlimited) return rule;
   const fullKey = statsKey + rule.fullKey.slice(node.fullKey.length);
-  return { ...rule, fullKey, stats: stats.dynamic(fullKey) };
+  return { ...rule, fullKey, stats: stats.dynamic(fullKey, domain) };
 }
 
 /** The domain of a request, or null. */

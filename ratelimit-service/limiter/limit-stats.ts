@@ -10,15 +10,39 @@ export class LimitStats {
   shadowMode = 0;
   /** Hits that were given back. */
   totalNegativeHits = 0;
+  /** Hits that were let through because of an exemption. */
+  exempted = 0;
+  /**
+   * Where to count: itself, or once its name was dropped the statistics that the dropped ones share. Plans hold on to
+   * statistics longer than {@link StatsStore} does, so whoever counts asks for it each time.
+   */
+  live: LimitStats = this;
 
   constructor(key: string) {
     this.key = cleanStatName(key);
   }
+
+  /** Moves all counts to `other`, and those to come as well. */
+  foldInto(other: LimitStats): void {
+    other.totalHits += this.totalHits;
+    other.overLimit += this.overLimit;
+    other.nearLimit += this.nearLimit;
+    other.overLimitWithLocalCache += this.overLimitWithLocalCache;
+    other.withinLimit += this.withinLimit;
+    other.shadowMode += this.shadowMode;
+    other.totalNegativeHits += this.totalNegativeHits;
+    other.exempted += this.exempted;
+    this.live = other;
+  }
 }
+
+/** The names of {@link limitStatValues}. */
+export const limitStatNames: readonly string[] = limitStatValues(new LimitStats('')).map(([name]) => name);
 
 /** Names and values, in the order they are printed. */
 export function limitStatValues(stats: LimitStats): readonly (readonly [name: string, value: number])[] {
   return [
+    ['exempted', stats.exempted],
     ['near_limit', stats.nearLimit],
     ['over_limit', stats.overLimit],
     ['over_limit_with_local_cache', stats.overLimitWithLocalCache],
@@ -44,7 +68,7 @@ export function nearLimitThreshold(limit: number, ratio: number): number {
  * Hits that straddle a threshold are split: only the part beyond it counts as near or over.
  */
 export function recordDecision(
-  stats: LimitStats,
+  { live: stats }: LimitStats,
   limit: number,
   near: number,
   after: number,

@@ -4,7 +4,9 @@ import { unitSeconds } from '../config/limit-unit.ts';
 import type { LimitRule } from '../config/rule.ts';
 import { type TakeLimit, takeLimit } from '../store/take.ts';
 import { counterKeyPrefix, escapedKeyPrefix } from './counter-key.ts';
+import { type ExemptHits, type ExemptionRules, exemptRules } from './exemptions.ts';
 import { type FoundRule, findDomain, findRule } from './find-rule.ts';
+import type { KeyTallies, KeyTally } from './key-tally.ts';
 import { nearLimitThreshold } from './limit-stats.ts';
 import type { LimitDescriptor, LimitRequest } from './request.ts';
 import type { StatsStore } from './stats-store.ts';
@@ -29,6 +31,8 @@ export interface DescriptorPlan {
   readonly quota: boolean;
   /** Seconds until the limit is whole or has room again, in an answer; -1 when the end of the window says it. */
   readonly resetSeconds: number;
+  /** Where its hits are counted for the list of hottest keys; null when there is no such list. */
+  readonly tally: KeyTally | null;
   /** `keyPrefix` with the window that was asked for last, so that it is not joined again for every call. */
   key: string;
   keyWindow: number;
@@ -44,6 +48,8 @@ export interface RequestPlan {
   readonly takes: boolean;
   /** How many descriptors count something. */
   readonly counted: number;
+  /** Hits that exemptions let through; null for none. */
+  readonly exempted: readonly ExemptHits[] | null;
   /** Why the request is refused, or null. */
   readonly error: string | null;
   /** The domain that no file has, or null. */
@@ -58,6 +64,10 @@ export interface PlanOptions {
   readonly quotaMode: boolean;
   /** KEY_FORMAT=escaped: no two descriptors share a key, and none is shared with the reference service. */
   readonly escapeKeys?: boolean;
+  /** What is let through for a while; null for nothing. */
+  readonly exemptions?: ExemptionRules | null;
+  /** Makes the tallies of hottest keys; null for no such list. */
+  readonly tallies?: KeyTallies | null;
 }
 
 /** Counts are exact up to here; a larger addend counts as this. */
@@ -83,16 +93,21 @@ export function planRequest(
     } else found.push(overrideRule(request.domain, descriptor, stats));
   }
   const replaced = new Set(found.flatMap((each) => each?.rules.flatMap((rule) => rule.replaces) ?? []));
+  const exemptions = options.exemptions == null || options.exemptions.size === 0 ? null : options.exemptions;
+  const exempted: ExemptHits[] = [];
   const descriptors: DescriptorPlan[] = [];
   const statuses: number[] = [];
   request.descriptors.forEach((descriptor, i) => {
     // One without a limit stays what it is, even when its name is among those replaced: seen in the reference.
-    const rules = (found[i]?.rules ?? []).filter(
+    const applying = (found[i]?.rules ?? []).filter(
       (rule) => rule.unlimited || rule.name === '' || !replaced.has(rule.name),
     );
+    const hits = hitsOf(request, descriptor);
+    const rules =
+      exemptions === null ? applying : exemptRules(exemptions, request.domain, descriptor, applying, hits, exempted);
     const values = found[i]?.counterValues ?? [];
     for (const rule of rules.length === 0 ? [null] : rules) {
-      descriptors.push(planDescriptor(request, descriptor, rule, values, options));
+      descriptors.push(planDescriptor(request, descriptor, rule, values, hits, options));
       statuses.push(i);
     }
   });
@@ -102,6 +117,7 @@ export function planRequest(
     statuses: descriptors.length === request.descriptors.length ? null : statuses,
     takes: descriptors.some(({ takes }) => takes),
     counted: descriptors.reduce((count, { windowSeconds }) => (windowSeconds === 0 ? count : count + 1), 0),
+    exempted: exempted.length === 0 ? null : exempted,
     error: null,
     unknownDomain: domain === null ? request.domain : null,
   };
@@ -112,8 +128,12 @@ function withoutRefusal(plan: DescriptorPlan): DescriptorPlan {
   return plan.quota && plan.take?.enforced === true ? { ...plan, take: { ...plan.take, enforced: false } } : plan;
 }
 
+function hitsOf(request: LimitRequest, { hitsAddend }: LimitDescriptor): number {
+  return Math.min(hitsAddend ?? Math.max(1, request.hitsAddend), maxHits);
+}
+
 function refused(error: string): RequestPlan {
-  return { descriptors: [], statuses: null, takes: false, counted: 0, error, unknownDomain: null };
+  return { descriptors: [], statuses: null, takes: false, counted: 0, exempted: null, error, unknownDomain: null };
 }
 
 function overrideRule(domain: string, descriptor: LimitDescriptor, stats: StatsStore): FoundRule {
@@ -136,7 +156,7 @@ function overrideRule(domain: string, descriptor: LimitDescriptor, stats: StatsS
         replaces: [],
         shadowMode: false,
         quotaMode: false,
-        stats: stats.dynamic(fullKey),
+        stats: stats.dynamic(fullKey, domain),
       },
     ],
     counterValues: entries.map(({ value }) => value),
@@ -148,21 +168,23 @@ function planDescriptor(
   descriptor: LimitDescriptor,
   rule: LimitRule | null,
   values: readonly string[],
+  hits: number,
   options: PlanOptions,
 ): DescriptorPlan {
-  const hits = Math.min(descriptor.hitsAddend ?? Math.max(1, request.hitsAddend), maxHits);
   const quota = rule?.unlimited === true ? false : options.quotaMode || rule?.quotaMode === true;
-  const rest = { hits, quota, resetSeconds: -1, key: '', keyWindow: -1 };
+  const rest = { hits, quota, resetSeconds: -1, tally: null, key: '', keyWindow: -1 };
   if (rule === null || rule.unlimited) {
     return { ...rest, rule, keyPrefix: '', windowSeconds: 0, take: null, takes: false, near: 0 };
   }
   const refund = descriptor.isNegativeHits === true;
   const { take, requestsPerUnit } = rule;
   const keyOf = options.escapeKeys === true ? escapedKeyPrefix : counterKeyPrefix;
+  const keyPrefix = keyOf(options.keyPrefix, rule, request.domain, descriptor.entries, values);
   return {
     ...rest,
+    tally: options.tallies?.tallyOf(keyPrefix, request.domain, rule, descriptor.entries, values) ?? null,
     rule,
-    keyPrefix: keyOf(options.keyPrefix, rule, request.domain, descriptor.entries, values),
+    keyPrefix,
     windowSeconds: rule.windowSeconds,
     hits: refund ? -hits : hits,
     take,

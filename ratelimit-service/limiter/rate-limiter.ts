@@ -61,6 +61,7 @@ export class RateLimiter {
       waiter.onLimitError(plan.error);
       return;
     }
+    if (plan.exempted !== null) for (const { stats, hits } of plan.exempted) stats.live.exempted += hits;
     if (plan.unknownDomain !== null) this.#stats.domainNotFound(plan.unknownDomain);
     const nowSeconds = Math.floor(this.#clock.wallMs() / 1000);
     if (plan.counted === 0) {
@@ -79,8 +80,9 @@ export class RateLimiter {
 
   /** Counts the hits that were asked for, and makes the key of this window. */
   #prepare(each: DescriptorPlan, nowSeconds: number): void {
-    if (each.hits < 0) each.rule!.stats.totalNegativeHits -= each.hits;
-    else each.rule!.stats.totalHits += each.hits;
+    const stats = each.rule!.stats.live;
+    if (each.hits < 0) stats.totalNegativeHits -= each.hits;
+    else stats.totalHits += each.hits;
     const fixed = each.take!.algorithm === LimitAlgorithm.FixedWindow;
     const start = fixed ? windowStart(nowSeconds, each.windowSeconds) : 0;
     if (each.keyWindow !== start) {
@@ -143,6 +145,7 @@ class LimitCall implements HeldCallReceiver {
       return;
     }
     this.#after[index] = after;
+    if (each.tally !== null) each.tally.add(each.hits, after - rule.requestsPerUnit);
     recordDecision(rule.stats, rule.requestsPerUnit, each.near, after, each.hits, rule.shadowMode);
     // A take that has no room counts nothing: a smaller one may have.
     if (this.#cache !== null && resetSeconds === -1 && isOverLimit(each, after)) this.#noteOver(this.#cache, each);
@@ -151,11 +154,13 @@ class LimitCall implements HeldCallReceiver {
 
   /** The local cache knows that this descriptor is over its limit. */
   onCached(index: number): void {
-    const { rule, hits } = this.#plan.descriptors[index]!;
+    const { rule, hits, tally } = this.#plan.descriptors[index]!;
+    const stats = rule!.stats.live;
     this.#after[index] = cachedOver;
-    rule!.stats.overLimit += hits;
-    rule!.stats.overLimitWithLocalCache += hits;
-    if (rule!.shadowMode) rule!.stats.shadowMode += hits;
+    if (tally !== null) tally.add(hits, hits);
+    stats.overLimit += hits;
+    stats.overLimitWithLocalCache += hits;
+    if (rule!.shadowMode) stats.shadowMode += hits;
     this.#settle();
   }
 

@@ -1,13 +1,33 @@
+import { BoundedNames } from './bounded-names.ts';
 import { cleanStatName, LimitStats } from './limit-stats.ts';
 
-/** Names that requests bring along are kept up to this many; the oldest go first. The reference never forgets one. */
-const maxDynamicNames = 10_000;
+/** Names that requests bring along are kept up to this many when nothing else is said. The reference never forgets one. */
+const usualMaxNames = 10_000;
 
-/** All statistics of the service. */
+/** Told what becomes of names that there is no room for. */
+export interface StatsListener {
+  /** All that `from` counted is now in `into`. Both are names of limits, or of domains that were not found. */
+  onNameFolded?(kind: 'limit' | 'domain', from: string, into: string): void;
+  /** Some names were dropped: what holds on to their statistics should ask for them anew. */
+  onNamesDropped?(): void;
+}
+
+/** Calls for one domain that no file has. */
+interface DomainCount {
+  readonly domain: string;
+  calls: number;
+}
+
+/**
+ * All statistics of the service. Names that requests make up (overrides, `detailed_metric`, `value_to_metric`, domains that
+ * no file has) are bounded: the coldest go, and what they counted goes to `<domain>.other`, or to the domain `other`.
+ */
 export class StatsStore {
   readonly #configured = new Map<string, LimitStats>();
-  readonly #dynamic = new Map<string, LimitStats>();
-  readonly #domainsNotFound = new Map<string, number>();
+  readonly #dynamic: BoundedNames<LimitStats>;
+  readonly #domainsNotFound: BoundedNames<DomainCount>;
+  readonly #otherDomains: DomainCount = { domain: 'other', calls: 0 };
+  readonly #listeners: StatsListener[] = [];
   configLoadSuccess = 0;
   configLoadError = 0;
   globalShadowMode = 0;
@@ -16,25 +36,63 @@ export class StatsStore {
   /** Calls by gRPC method. */
   readonly calls: Map<string, number> = new Map();
 
-  /** Statistics of a configured limit; they survive a reload. */
-  configured(key: string): LimitStats {
-    return getOrAdd(this.#configured, key);
+  /** `maxNames`: STATS_MAX_NAMES, for limits and for domains each. */
+  constructor(maxNames: number = usualMaxNames) {
+    const dropped = (): void => {
+      for (const listener of this.#listeners) listener.onNamesDropped?.();
+    };
+    const folded = (kind: 'limit' | 'domain', from: string, into: string): void => {
+      for (const listener of this.#listeners) listener.onNameFolded?.(kind, from, into);
+    };
+    this.#dynamic = new BoundedNames({
+      max: maxNames,
+      make: (name) => new LimitStats(name),
+      total: ({ totalHits, totalNegativeHits, exempted }) => totalHits + totalNegativeHits + exempted,
+      // A limit of the configuration that has this name shares it.
+      rest: (domain) => this.configured(`${domain}.other`),
+      fold: (stats, rest) => {
+        stats.foldInto(rest);
+        folded('limit', stats.key, rest.key);
+      },
+      dropped,
+    });
+    this.#domainsNotFound = new BoundedNames({
+      max: maxNames,
+      make: (domain) => ({ domain, calls: 0 }),
+      total: ({ calls }) => calls,
+      rest: () => this.#otherDomains,
+      fold: (count, rest) => {
+        rest.calls += count.calls;
+        folded('domain', count.domain, rest.domain);
+      },
+      dropped,
+    });
   }
 
-  /** Statistics under a name that a request made up. */
-  dynamic(key: string): LimitStats {
-    const known = this.#configured.get(key);
-    if (known !== undefined) return known;
-    const stats = getOrAdd(this.#dynamic, key);
-    if (this.#dynamic.size > maxDynamicNames) dropOldest(this.#dynamic);
+  /** Tells this one from now on. */
+  subscribe(listener: StatsListener): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Statistics of a configured limit; they survive a reload. */
+  configured(key: string): LimitStats {
+    const name = cleanStatName(key);
+    let stats = this.#configured.get(name);
+    if (stats === undefined) {
+      stats = this.#dynamic.take(name) ?? new LimitStats(name);
+      this.#configured.set(name, stats);
+    }
     return stats;
+  }
+
+  /** Statistics under a name that a request to this domain made up. They may be dropped: see {@link LimitStats.live}. */
+  dynamic(key: string, domain: string): LimitStats {
+    return this.#configured.get(cleanStatName(key)) ?? this.#dynamic.get(key, domain);
   }
 
   /** Counts a call for a domain that no file has. */
   domainNotFound(domain: string): void {
-    const key = cleanStatName(domain);
-    this.#domainsNotFound.set(key, (this.#domainsNotFound.get(key) ?? 0) + 1);
-    if (this.#domainsNotFound.size > maxDynamicNames) dropOldest(this.#domainsNotFound);
+    this.#domainsNotFound.get(domain, '').calls++;
   }
 
   /** Counts a call of a gRPC method. */
@@ -45,25 +103,15 @@ export class StatsStore {
   /** Every limit's statistics. */
   *limits(): Generator<LimitStats> {
     yield* this.#configured.values();
-    yield* this.#dynamic.values();
+    for (const [, stats] of this.#dynamic.entries()) yield stats;
   }
 
   /** Counts by domain that was not found. */
   get domainsNotFound(): ReadonlyMap<string, number> {
-    return this.#domainsNotFound;
+    const counts = new Map<string, number>();
+    for (const [domain, { calls }] of this.#domainsNotFound.entries()) counts.set(domain, calls);
+    const { domain, calls } = this.#otherDomains;
+    if (calls > 0) counts.set(domain, (counts.get(domain) ?? 0) + calls);
+    return counts;
   }
-}
-
-function getOrAdd(map: Map<string, LimitStats>, key: string): LimitStats {
-  let stats = map.get(key);
-  if (stats === undefined) {
-    stats = new LimitStats(key);
-    map.set(key, stats);
-  }
-  return stats;
-}
-
-function dropOldest(map: Map<string, unknown>): void {
-  const oldest = map.keys().next();
-  if (oldest.done !== true) map.delete(oldest.value);
 }

@@ -3,7 +3,7 @@ import type { LimitConfig } from '../config/build-config.ts';
 import { type PlanOptions, planRequest, type RequestPlan } from '../limiter/plan.ts';
 import type { LimitWaiter, RateLimiter } from '../limiter/rate-limiter.ts';
 import type { LimitRequest } from '../limiter/request.ts';
-import type { StatsStore } from '../limiter/stats-store.ts';
+import { StatsStore } from '../limiter/stats-store.ts';
 import { LimitCode, overallCode } from '../limiter/verdict.ts';
 import { RateLimitRequestReader } from './decode-request.ts';
 import { RateLimitResponseWriter } from './encode-response.ts';
@@ -56,6 +56,7 @@ export class LimitService {
     this.#limiter = limiter;
     this.#stats = stats;
     this.#options = options;
+    stats.subscribe({ onNamesDropped: () => this.forgetPlans() });
   }
 
   /** What is in force; null before the first load. */
@@ -66,7 +67,18 @@ export class LimitService {
   /** Puts a configuration in force. */
   setConfig(config: LimitConfig): void {
     this.#config = config;
+    this.forgetPlans();
+  }
+
+  /** Plans every request anew: something else than the configuration that plans are made of has changed. */
+  forgetPlans(): void {
     this.#plans = new Map();
+  }
+
+  /** What the configuration says about a request, for a look: exemptions are not heeded and nothing is ever counted. */
+  planFor(request: LimitRequest): RequestPlan {
+    const options = { ...this.#options, exemptions: null, tallies: null };
+    return planRequest(this.#config, request, new StatsStore(0), options);
   }
 
   /** Answers the RateLimitRequest in `bytes[at, end)`. */

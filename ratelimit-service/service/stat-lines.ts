@@ -9,15 +9,20 @@ export interface StatLine {
   readonly value: number;
 }
 
+/** The name of a limit's (or domain's) counter. */
+export function limitLineName(key: string, counter: string): string {
+  return `ratelimit.service.rate_limit.${key}.${counter}`;
+}
+
 /** All counters of the service, those that are 0 included. */
 export function* statLines(stats: StatsStore): Generator<StatLine> {
   for (const limit of stats.limits()) {
     for (const [name, value] of limitStatValues(limit)) {
-      yield { name: `ratelimit.service.rate_limit.${limit.key}.${name}`, value };
+      yield { name: limitLineName(limit.key, name), value };
     }
   }
   for (const [domain, value] of stats.domainsNotFound) {
-    yield { name: `ratelimit.service.rate_limit.${domain}.domain_not_found`, value };
+    yield { name: limitLineName(domain, 'domain_not_found'), value };
   }
   yield { name: 'ratelimit.service.config_load_success', value: stats.configLoadSuccess };
   yield { name: 'ratelimit.service.config_load_error', value: stats.configLoadError };

@@ -1,6 +1,7 @@
 import type { Timer, Timers, TimerTarget } from '#gateway/runtime/timers.ts';
-import type { StatsStore } from '../limiter/stats-store.ts';
-import { statLines } from './stat-lines.ts';
+import { limitStatNames } from '../limiter/limit-stats.ts';
+import type { StatsListener, StatsStore } from '../limiter/stats-store.ts';
+import { limitLineName, statLines } from './stat-lines.ts';
 
 /** Where counters are sent. */
 export interface StatsSink {
@@ -12,7 +13,7 @@ export interface StatsSink {
 }
 
 /** Sends what has been counted since the last time, every STATS_FLUSH_INTERVAL. */
-export class StatsFlusher implements TimerTarget {
+export class StatsFlusher implements TimerTarget, StatsListener {
   readonly #sink: StatsSink | null;
   readonly #stats: StatsStore;
   readonly #intervalMs: number;
@@ -25,6 +26,7 @@ export class StatsFlusher implements TimerTarget {
     this.#stats = stats;
     this.#intervalMs = intervalMs;
     this.#timer = timers.create(this);
+    if (sink !== null) stats.subscribe(this);
   }
 
   start(): void {
@@ -34,6 +36,19 @@ export class StatsFlusher implements TimerTarget {
   onTimer(): void {
     this.flush();
     this.#timer.enable(this.#intervalMs);
+  }
+
+  /** What was sent under a name that is gone was sent for the one that has its counts now. */
+  onNameFolded(kind: 'limit' | 'domain', from: string, into: string): void {
+    if (from === into) return;
+    for (const counter of kind === 'limit' ? limitStatNames : ['domain_not_found']) {
+      const name = limitLineName(from, counter);
+      const sent = this.#sent.get(name);
+      if (sent === undefined) continue;
+      const to = limitLineName(into, counter);
+      this.#sent.delete(name);
+      this.#sent.set(to, (this.#sent.get(to) ?? 0) + sent);
+    }
   }
 
   /** Sends now. Counters that are gone are forgotten with it. */

@@ -35,6 +35,11 @@ export interface CounterStore {
    * by giving back, see `reserved-take.ts`. Each is answered by its own `index`.
    */
   take(takes: readonly Take[], allOrNothing: boolean, waiter: CounterWaiter): void;
+  /**
+   * Deletes what is held at `key`, whatever its algorithm; `windowSeconds` as for `add`. The answer comes by `onCounter`: 1
+   * when there was something, else 0.
+   */
+  remove(key: string, windowSeconds: number, waiter: CounterWaiter, index: number): void;
   /** Whether the store can count at this moment, for the health check. */
   readonly healthy: boolean;
   /** Ends connections; what waits is answered with an error. */

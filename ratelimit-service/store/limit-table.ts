@@ -62,6 +62,24 @@ export class LimitTable {
     return entry;
   }
 
+  /** Forgets one key; false when it was not there. */
+  remove(key: string): boolean {
+    const hash = hashOf(key);
+    const at = hash & (this.#slots.length - 1);
+    let before: LimitEntry | null = null;
+    let entry = this.#slots[at] ?? null;
+    while (entry !== null && (entry.hash !== hash || entry.key !== key)) {
+      before = entry;
+      entry = entry.next;
+    }
+    if (entry === null) return false;
+    if (before === null) this.#slots[at] = entry.next;
+    else before.next = entry.next;
+    entry.next = null;
+    this.#size--;
+    return true;
+  }
+
   /** Forgets everything. */
   clear(): void {
     this.#slots = new Array<LimitEntry | null>(firstSlots).fill(null);

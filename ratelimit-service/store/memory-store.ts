@@ -65,6 +65,12 @@ export class MemoryStore implements CounterStore {
     waiter.onCounter(index, current ?? 0);
   }
 
+  remove(key: string, windowSeconds: number, waiter: CounterWaiter, index: number): void {
+    const counted = this.#windows.get(windowSeconds)?.counters.delete(key) === true;
+    const taken = this.#table.remove(key);
+    waiter.onCounter(index, counted || taken ? 1 : 0);
+  }
+
   take(takes: readonly Take[], allOrNothing: boolean, waiter: CounterWaiter): void {
     const nowUs = Math.floor(this.#clock.wallMs() * 1000);
     const taken = takes.map((take) => this.#takeOne(take, take.hits, nowUs));

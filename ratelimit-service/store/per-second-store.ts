@@ -33,6 +33,11 @@ export class PerSecondStore implements CounterStore {
     store.read(key, windowStart, windowSeconds, waiter, index);
   }
 
+  remove(key: string, windowSeconds: number, waiter: CounterWaiter, index: number): void {
+    const store = windowSeconds === 1 ? this.#perSecond : this.#main;
+    store.remove(key, windowSeconds, waiter, index);
+  }
+
   take(takes: readonly Take[], allOrNothing: boolean, waiter: CounterWaiter): void {
     const parts: TakePart[] = [];
     for (const store of [this.#main, this.#perSecond]) {

@@ -114,6 +114,14 @@ const readCommands: Commands = {
   send: (redis, key) => [redis.get(key)],
 };
 
+const removeCommands: Commands = {
+  stride: 1,
+  queue: (pipeline, key) => {
+    pipeline.del(key);
+  },
+  send: (redis, key) => [redis.del(key)],
+};
+
 /** Fails a batch of takes that has no answer in time. */
 class TakeDeadline implements TimerTarget {
   readonly #batch: TakeBatch;
@@ -187,6 +195,13 @@ export class RedisStore implements CounterStore, TurnTask {
       this.#reads.set(key, entry);
     }
     entry.add(0, waiter, index);
+  }
+
+  remove(key: string, _windowSeconds: number, waiter: CounterWaiter, index: number): void {
+    if (this.#refuses(waiter, index)) return;
+    const entry = new BatchEntry(0);
+    entry.add(0, waiter, index);
+    this.#send(new Map([[key, entry]]), removeCommands);
   }
 
   take(takes: readonly Take[], allOrNothing: boolean, waiter: CounterWaiter): void {

@@ -27,6 +27,9 @@ class NotingStore implements CounterStore {
   read(key: string, start: number, seconds: number, waiter: CounterWaiter, index: number): void {
     this.#memory.read(key, start, seconds, waiter, index);
   }
+  remove(key: string, seconds: number, waiter: CounterWaiter, index: number): void {
+    this.#memory.remove(key, seconds, waiter, index);
+  }
   take(takes: readonly Take[], allOrNothing: boolean, waiter: CounterWaiter): void {
     for (const { key } of takes) this.keys.push(key);
     this.#memory.take(takes, allOrNothing, waiter);

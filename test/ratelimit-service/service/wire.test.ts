@@ -112,6 +112,7 @@ function plan(limit: number, unit: LimitRule['unit'], name: string, windowSecond
     near: 0,
     quota: false,
     resetSeconds: -1,
+    tally: null,
     key: '',
     keyWindow: 0,
   };
@@ -131,6 +132,7 @@ test('responses are what the generic reader takes them for', () => {
     statuses: null,
     takes: false,
     counted: 3,
+    exempted: null,
     error: null,
     unknownDomain: null,
   };
