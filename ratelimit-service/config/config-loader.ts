@@ -3,6 +3,7 @@ import type { Logger } from '#gateway/base/log.ts';
 import type { Timers } from '#gateway/runtime/timers.ts';
 import type { StatsStore } from '../limiter/stats-store.ts';
 import { buildLimitConfig, type LimitConfig } from './build-config.ts';
+import type { ConfigSource } from './config-source.ts';
 import { ConfigWatcher } from './config-watcher.ts';
 import { type LimitFile, type LimitFilesOptions, limitDirectory, readLimitFiles } from './limit-files.ts';
 import { parseLimitYaml } from './yaml-file.ts';
@@ -14,7 +15,7 @@ export interface ConfigLoaderOptions extends LimitFilesOptions {
 }
 
 /** Loads the files, and loads them again when they change. A set with a mistake leaves the one before it in force. */
-export class ConfigLoader {
+export class ConfigLoader implements ConfigSource {
   readonly #options: ConfigLoaderOptions;
   readonly #stats: StatsStore;
   readonly #timers: Timers;
@@ -32,7 +33,7 @@ export class ConfigLoader {
   }
 
   /** Throws when the directory is not there or may not be read. */
-  checkDirectory(): void {
+  check(): void {
     if (this.#options.watchRoot && this.#options.subdirectory === '') return;
     const directory = limitDirectory(this.#options);
     try {
@@ -43,10 +44,11 @@ export class ConfigLoader {
   }
 
   /** Loads now and from now on. `onConfig` gets each configuration that is good. */
-  start(onConfig: (config: LimitConfig) => void): void {
+  start(onConfig: (config: LimitConfig) => void, onFirst: () => void): void {
     this.#onConfig = onConfig;
     this.#watcher = new ConfigWatcher(this.#options, this.#timers, () => this.#load());
     this.#load();
+    onFirst();
   }
 
   close(): void {

@@ -1,6 +1,11 @@
 import { z } from 'zod';
 import { parseDuration } from './duration.ts';
 
+/** A reader for each name of `Values`: what a file of settings exports. */
+export type EnvironmentShape<Values> = {
+  readonly [Name in keyof Values]: z.ZodType<Values[Name], string | undefined>;
+};
+
 /** A variable that may hold any text. */
 export const text = (fallback: string): z.ZodType<string, string | undefined> => z.string().default(fallback);
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { boolean, duration, integer, port, text } from './environment-values.ts';
+import { type XdsSettings, xdsProblems, xdsShape } from './settings-xds.ts';
 
 /** A wrong environment: every problem on a line of its own. */
 export class SettingsError extends Error {
@@ -21,6 +22,7 @@ const redis = (prefix: string, url: string): Record<string, z.ZodType> => ({
 });
 
 const schema = z.object({
+  ...xdsShape,
   HOST: text('0.0.0.0'),
   PORT: port(8080),
   // The reference listens on all addresses; the page shows keys of clients, so here it is loopback.
@@ -105,7 +107,7 @@ export interface RedisSettings {
 }
 
 /** The service's settings: the environment's names and, for durations, milliseconds. */
-export interface Settings {
+export interface Settings extends XdsSettings {
   readonly HOST: string;
   readonly PORT: number;
   readonly DEBUG_HOST: string;
@@ -173,7 +175,6 @@ export interface Settings {
 
 /** What the reference service knows and this one does not, with the value that means "not used". */
 const unsupported: Readonly<Record<string, readonly string[]>> = {
-  CONFIG_TYPE: ['FILE'],
   RESPONSE_DYNAMIC_METADATA: ['false'],
   USE_DOG_STATSD_MOGRIFIERS: [''],
   PROMETHEUS_MAPPER_YAML: [''],
@@ -182,6 +183,12 @@ const unsupported: Readonly<Record<string, readonly string[]>> = {
   MEMCACHE_HOST_PORT: [''],
   MEMCACHE_SRV: [''],
 };
+
+/** Every variable that means something here, those that are refused included. */
+export function settingNames(): readonly string[] {
+  const shapes = [schema.shape, redisSchema.shape, perSecondSchema.shape, unsupported];
+  return shapes.flatMap((shape) => Object.keys(shape));
+}
 
 /** Reads the environment. Throws {@link SettingsError} with every problem. */
 export function readSettings(env: Readonly<Record<string, string | undefined>>): Settings {
@@ -194,6 +201,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
   const first = parse(redisSchema, env, problems);
   const second = parse(perSecondSchema, env, problems);
   if (main !== null) {
+    problems.push(...xdsProblems(main));
     const sinks = [main.USE_STATSD, main.USE_DOG_STATSD, main.USE_PROMETHEUS].filter(Boolean).length;
     if (sinks > 1 && !main.DISABLE_STATS) {
       problems.push(

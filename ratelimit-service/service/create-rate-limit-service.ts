@@ -5,7 +5,7 @@ import type { LogRegistry } from '#gateway/base/log.ts';
 import type { Clock } from '#gateway/runtime/clock.ts';
 import type { Random } from '#gateway/runtime/random.ts';
 import type { Timers } from '#gateway/runtime/timers.ts';
-import { ConfigLoader } from '../config/config-loader.ts';
+import type { LimitConfig } from '../config/build-config.ts';
 import type { RedisSettings, Settings } from '../config/settings.ts';
 import { RateLimiter } from '../limiter/rate-limiter.ts';
 import { StatsStore } from '../limiter/stats-store.ts';
@@ -15,9 +15,11 @@ import { LocalCache } from '../store/local-cache.ts';
 import { MemoryStore } from '../store/memory-store.ts';
 import { PerSecondStore } from '../store/per-second-store.ts';
 import { RedisStore } from '../store/redis-store.ts';
+import { openConfigSource, startConfigSource } from './config-sources.ts';
 import { createDebugApi } from './debug-api.ts';
 import { HealthApi } from './grpc-health.ts';
 import { GrpcServer } from './grpc-server.ts';
+import type { GrpcServices } from './grpc-stream.ts';
 import { GrpcTls, type GrpcTlsOptions } from './grpc-tls.ts';
 import { Health } from './health.ts';
 import { createJsonApi } from './json-api.ts';
@@ -32,17 +34,21 @@ export interface RateLimitServiceOptions {
   readonly timers: Timers;
   readonly random: Random;
   readonly logs: LogRegistry;
+  /** Which ports are opened: in another process's own (see `embedded/`), none or the debug port. All when absent. */
+  readonly listeners?: 'all' | 'debug' | 'none';
 }
 
 /** A running rate-limit service. */
 export interface RateLimitService {
-  /** Ports that were bound; 0 for a gRPC unix socket. */
+  /** Ports that were bound; 0 for a gRPC unix socket, and for what is not listened on. */
   readonly grpcPort: number;
   readonly httpPort: number;
   readonly debugPort: number;
   readonly limits: LimitService;
   readonly stats: StatsStore;
   readonly health: Health;
+  /** What its gRPC streams share. */
+  readonly grpc: GrpcServices;
   /** Takes no new calls, lets those under way finish and ends everything. */
   close(): Promise<void>;
 }
@@ -65,20 +71,7 @@ export async function createRateLimitService(
   const log = logs.get('ratelimit');
   const stats = new StatsStore();
   const health = new Health(settings.HEALTHY_WITH_AT_LEAST_ONE_CONFIG_LOADED);
-  const loader = new ConfigLoader(
-    {
-      root: settings.RUNTIME_ROOT,
-      subdirectory: settings.RUNTIME_SUBDIRECTORY,
-      appDirectory: settings.RUNTIME_APPDIRECTORY,
-      watchRoot: settings.RUNTIME_WATCH_ROOT,
-      ignoreDotFiles: settings.RUNTIME_IGNOREDOTFILES,
-      mergeDomains: settings.MERGE_DOMAIN_CONFIG,
-    },
-    stats,
-    timers,
-    log,
-  );
-  loader.checkDirectory();
+  const source = await openConfigSource(options, stats);
   const store = await openStore(options, stopped);
   if (store === null) return null;
   health.setStore(true);
@@ -103,13 +96,20 @@ export async function createRateLimitService(
         : null,
     },
   );
-  loader.start((config) => {
+  const apply = (config: LimitConfig): void => {
     limits.setConfig(config);
     if (settings.KEY_FORMAT === 'reference') for (const warning of config.warnings) log.warning(warning);
     health.setDomains(config.domains.size);
-  });
+  };
+  if (!(await startConfigSource(source, options, apply, stopped))) {
+    source.close();
+    store.close();
+    return null;
+  }
+  const listeners = options.listeners ?? 'all';
+  const services: GrpcServices = { limits, health: new HealthApi(health), stats };
   const grpc = new GrpcServer(
-    { limits, health: new HealthApi(health), stats },
+    services,
     { maxMs: settings.GRPC_MAX_CONNECTION_AGE, graceMs: settings.GRPC_MAX_CONNECTION_AGE_GRACE },
     timers,
     random,
@@ -125,7 +125,7 @@ export async function createRateLimitService(
   storeWatch?.enable(storeWatchMs);
   const close = async (): Promise<void> => {
     health.setStopping();
-    loader.close();
+    source.close();
     storeWatch?.disable();
     for (const server of servers) server.close();
     await grpc.close(stopGraceMs);
@@ -133,18 +133,17 @@ export async function createRateLimitService(
     store.close();
   };
   try {
-    const httpPort = await listenHttp(createJsonApi(limits, health), settings.HOST, settings.PORT, servers);
-    const debugPort = await listenHttp(
-      createDebugApi(limits, stats),
-      settings.DEBUG_HOST,
-      settings.DEBUG_PORT,
-      servers,
-    );
-    const grpcPort = await grpc.listen(
-      settings.GRPC_UDS !== '' ? { path: settings.GRPC_UDS } : { host: settings.GRPC_HOST, port: settings.GRPC_PORT },
-    );
+    const all = listeners === 'all';
+    const httpPort = all ? await listenHttp(createJsonApi(limits, health), settings.HOST, settings.PORT, servers) : 0;
+    const debugPort =
+      listeners === 'none'
+        ? 0
+        : await listenHttp(createDebugApi(limits, stats), settings.DEBUG_HOST, settings.DEBUG_PORT, servers);
+    const grpcAddress =
+      settings.GRPC_UDS !== '' ? { path: settings.GRPC_UDS } : { host: settings.GRPC_HOST, port: settings.GRPC_PORT };
+    const grpcPort = all ? await grpc.listen(grpcAddress) : 0;
     flusher.start();
-    return { grpcPort, httpPort, debugPort, limits, stats, health, close };
+    return { grpcPort, httpPort, debugPort, limits, stats, health, grpc: services, close };
   } catch (error) {
     await close();
     throw error;

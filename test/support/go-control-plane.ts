@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,6 +23,8 @@ export interface ControlPlaneEvent {
   /** Why the client refuses. */
   readonly error?: string;
   readonly node?: string;
+  /** The node's metadata, when it has some. */
+  readonly metadata?: Readonly<Record<string, unknown>>;
   /** The metadata `x-token` of a stream. */
   readonly token?: string;
 }
@@ -42,6 +45,8 @@ export interface GoControlPlane {
   readonly events: readonly ControlPlaneEvent[];
   /** Serves these secrets and no others. */
   set(version: string, secrets: readonly ServedSecret[]): void;
+  /** Serves these RateLimitConfig messages, encoded, and no others. */
+  setConfigs(version: string, configs: readonly Uint8Array[]): void;
   /** Resolves with the first event, from `after` on, that `wanted` answers true for. */
   event(wanted: (event: ControlPlaneEvent) => boolean, after?: number): Promise<ControlPlaneEvent>;
   /** Kills it, connections and all. */
@@ -127,6 +132,10 @@ export async function startGoControlPlane(program: string, args: readonly string
     events,
     event,
     set: (version, secrets) => void child.stdin!.write(`${JSON.stringify({ version, secrets })}\n`),
+    setConfigs(version, configs): void {
+      const encoded = configs.map((config) => Buffer.from(config).toString('base64'));
+      child.stdin!.write(`${JSON.stringify({ version, configs: encoded })}\n`);
+    },
     async kill(): Promise<void> {
       if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
       await ended;

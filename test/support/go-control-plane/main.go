@@ -1,5 +1,5 @@
 // A control plane made of go-control-plane's own cache and server, for tests: it serves secrets over SDS and ADS, state of
-// the world and incremental. It is told what to serve by lines of JSON on standard input and tells what happens by lines
+// the world and incremental, and rate-limit configurations over ADS. It is told what to serve by lines of JSON on standard input and tells what happens by lines
 // of JSON on standard output; it ends when its input does.
 package main
 
@@ -24,9 +24,11 @@ import (
 	"github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/server/v3"
+	ratelimitv3 "github.com/envoyproxy/go-control-plane/ratelimit/config/ratelimit/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
 )
 
 // One secret of a "set" line: exactly one kind of content is given.
@@ -38,25 +40,29 @@ type secret struct {
 	Generic     string `json:"generic"`
 }
 
+// A "set" line. Configs are RateLimitConfig messages, encoded, in base64: so they may have fields that this program's
+// modules do not know yet.
 type command struct {
 	Version string   `json:"version"`
 	Secrets []secret `json:"secrets"`
+	Configs [][]byte `json:"configs"`
 }
 
 type event struct {
-	Event    string   `json:"event"`
-	Address  string   `json:"address,omitempty"`
-	Stream   int64    `json:"stream,omitempty"`
-	Type     string   `json:"type,omitempty"`
-	Delta    bool     `json:"delta,omitempty"`
-	Names    []string `json:"names,omitempty"`
-	Removed  []string `json:"removed,omitempty"`
-	Versions []string `json:"versions,omitempty"`
-	Version  string   `json:"version,omitempty"`
-	Nonce    string   `json:"nonce,omitempty"`
-	Error    string   `json:"error,omitempty"`
-	Node     string   `json:"node,omitempty"`
-	Token    string   `json:"token,omitempty"`
+	Event    string         `json:"event"`
+	Address  string         `json:"address,omitempty"`
+	Stream   int64          `json:"stream,omitempty"`
+	Type     string         `json:"type,omitempty"`
+	Delta    bool           `json:"delta,omitempty"`
+	Names    []string       `json:"names,omitempty"`
+	Removed  []string       `json:"removed,omitempty"`
+	Versions []string       `json:"versions,omitempty"`
+	Version  string         `json:"version,omitempty"`
+	Nonce    string         `json:"nonce,omitempty"`
+	Error    string         `json:"error,omitempty"`
+	Node     string         `json:"node,omitempty"`
+	Token    string         `json:"token,omitempty"`
+	Metadata map[string]any `json:"metadata,omitempty"`
 }
 
 var output sync.Mutex
@@ -107,7 +113,8 @@ func callbacks() server.CallbackFuncs {
 		DeltaStreamClosedFunc: func(id int64, _ *core.Node) { tell(event{Event: "close", Stream: id}) },
 		StreamRequestFunc: func(id int64, r *discovery.DiscoveryRequest) error {
 			tell(event{Event: "request", Stream: id, Type: r.TypeUrl, Names: r.ResourceNames, Version: r.VersionInfo,
-				Nonce: r.ResponseNonce, Error: r.GetErrorDetail().GetMessage(), Node: r.GetNode().GetId()})
+				Nonce: r.ResponseNonce, Error: r.GetErrorDetail().GetMessage(), Node: r.GetNode().GetId(),
+				Metadata: r.GetNode().GetMetadata().AsMap()})
 			return nil
 		},
 		StreamResponseFunc: func(_ context.Context, id int64, _ *discovery.DiscoveryRequest, r *discovery.DiscoveryResponse) {
@@ -191,7 +198,16 @@ func run() error {
 		for _, s := range wanted.Secrets {
 			resources = append(resources, message(s))
 		}
-		snapshot, err := cache.NewSnapshot(wanted.Version, map[resource.Type][]types.Resource{resource.SecretType: resources})
+		configs := []types.Resource{}
+		for _, octets := range wanted.Configs {
+			made := &ratelimitv3.RateLimitConfig{}
+			if err := proto.Unmarshal(octets, made); err != nil {
+				return err
+			}
+			configs = append(configs, made)
+		}
+		snapshot, err := cache.NewSnapshot(wanted.Version, map[resource.Type][]types.Resource{
+			resource.SecretType: resources, resource.RateLimitConfigType: configs})
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,10 @@
+import type { LimitConfig } from './build-config.ts';
+
+/** Where rules come from: files or a management server. */
+export interface ConfigSource {
+  /** Throws when the source cannot be used at all: a directory that is not there. */
+  check(): void;
+  /** Hands over each configuration that is good, now or later. `onFirst` is called once, when one has come, good or bad. */
+  start(onConfig: (config: LimitConfig) => void, onFirst: () => void): void;
+  close(): void;
+}

@@ -1,0 +1,160 @@
+import type { JsonObject } from '@bufbuild/protobuf';
+import type { Any } from '@bufbuild/protobuf/wkt';
+import type { Logger } from '#gateway/base/log.ts';
+import { createMessage, decodeMessage, encodeMessage } from '#gateway/proto/registry.ts';
+import type { Timer, Timers, TimerTarget } from '#gateway/runtime/timers.ts';
+import type { DiscoveryRequest, DiscoveryResponse } from '#proto-types/envoy/service/discovery/v3/discovery_pb.ts';
+import type { XdsSettings } from '../config/settings-xds.ts';
+import { AdsStream, type AdsStreamCallbacks, type GrpcModule } from './ads-stream.ts';
+import type { ReconnectBackoff } from './reconnect-backoff.ts';
+
+const typeUrl = 'type.googleapis.com/ratelimit.config.ratelimit.v3.RateLimitConfig';
+
+/** The second refusal in a row waits this long, each further one twice as long, up to the longest. Milliseconds. */
+const firstRefusalPauseMs = 100;
+const longestRefusalPauseMs = 5000;
+
+/** Judges one full set of resources: null accepts it, a text refuses it with that reason. */
+export type ResourceJudge = (resources: readonly Any[]) => string | null;
+
+/**
+ * State-of-the-world subscription to every RateLimitConfig of an aggregated stream. Each response is accepted, with its
+ * version and nonce, or refused, with the version that is in force, its nonce and the reason. A stream that ends is opened
+ * again after a pause, with the version in force and, unlike in the reference, without a nonce: nonces belong to a stream.
+ *
+ * Some servers (go-control-plane) answer a refusal with what was refused, at once and for ever: refusals in a row are
+ * told at growing intervals.
+ */
+export class AdsClient implements AdsStreamCallbacks, TimerTarget {
+  readonly #grpc: GrpcModule;
+  readonly #settings: XdsSettings;
+  readonly #backoff: ReconnectBackoff;
+  readonly #judge: ResourceJudge;
+  readonly #log: Logger;
+  readonly #timer: Timer;
+  readonly #refusalTimer: Timer;
+  readonly #node: DiscoveryRequest['node'];
+  #stream: AdsStream | null = null;
+  /** Of the last response that was accepted. */
+  #version = '';
+  /** What is to be told when the refusal timer goes off. */
+  #refusal: { readonly nonce: string; readonly problem: string } | null = null;
+  #refusalPauseMs = 0;
+  #closed = false;
+
+  constructor(
+    grpc: GrpcModule,
+    settings: XdsSettings,
+    backoff: ReconnectBackoff,
+    world: { readonly timers: Timers; readonly log: Logger },
+    judge: ResourceJudge,
+  ) {
+    this.#grpc = grpc;
+    this.#settings = settings;
+    this.#backoff = backoff;
+    this.#judge = judge;
+    this.#log = world.log;
+    this.#timer = world.timers.create(this);
+    this.#refusalTimer = world.timers.create(this);
+    this.#node = nodeOf(settings);
+  }
+
+  /** Opens the stream. */
+  start(): void {
+    if (this.#closed) return;
+    this.#log.info(`Dialing xDS Management Server: '${this.#settings.CONFIG_GRPC_XDS_SERVER_URL}'`);
+    try {
+      this.#stream = new AdsStream(this.#grpc, this.#settings, this);
+    } catch (error) {
+      this.#log.error(`Error initializing gRPC connection to xDS Management Server: ${(error as Error).message}`);
+      this.#retry();
+      return;
+    }
+    this.#send('', '');
+  }
+
+  onTimer(timer: Timer): void {
+    if (timer === this.#timer) this.start();
+    else this.#sendRefusal();
+  }
+
+  onMessage(message: Uint8Array): void {
+    let response: DiscoveryResponse;
+    try {
+      response = decodeMessage<DiscoveryResponse>('envoy.service.discovery.v3.DiscoveryResponse', message);
+    } catch (error) {
+      // Without its nonce it cannot even be refused.
+      this.#stream?.close();
+      this.onClosed(`a response that cannot be read: ${(error as Error).message}`);
+      return;
+    }
+    this.#backoff.reset();
+    const problem = this.#judge(response.resources);
+    if (problem !== null) {
+      this.#refuse(response.nonce, problem);
+      return;
+    }
+    this.#refusalPauseMs = 0;
+    this.#version = response.versionInfo;
+    this.#send(response.nonce, '');
+  }
+
+  onClosed(reason: string): void {
+    this.#log.error(`Failed to receive configuration from xDS Management Server: ${reason}`);
+    this.#retry();
+  }
+
+  /** Ends the stream for good. */
+  close(): void {
+    this.#closed = true;
+    this.#timer.disable();
+    this.#refusalTimer.disable();
+    this.#stream?.close();
+  }
+
+  #refuse(nonce: string, problem: string): void {
+    this.#refusal = { nonce, problem };
+    if (this.#refusalPauseMs === 0) this.#sendRefusal();
+    else this.#refusalTimer.enable(this.#refusalPauseMs);
+    this.#refusalPauseMs = Math.min(longestRefusalPauseMs, Math.max(firstRefusalPauseMs, 2 * this.#refusalPauseMs));
+  }
+
+  #sendRefusal(): void {
+    if (this.#refusal !== null) this.#send(this.#refusal.nonce, this.#refusal.problem);
+    this.#refusal = null;
+  }
+
+  #retry(): void {
+    this.#stream = null;
+    this.#refusal = null;
+    this.#refusalTimer.disable();
+    if (this.#closed) return;
+    const pauseMs = this.#backoff.nextMs();
+    if (this.#log.debugOn) this.#log.debug(`xDS: the next attempt is in ${Math.round(pauseMs)} ms`);
+    this.#timer.enable(pauseMs);
+  }
+
+  #send(responseNonce: string, problem: string): void {
+    const request = createMessage<DiscoveryRequest>('envoy.service.discovery.v3.DiscoveryRequest', {
+      versionInfo: this.#version,
+      typeUrl,
+      responseNonce,
+      ...(this.#node === undefined ? {} : { node: this.#node }),
+      ...(problem === '' ? {} : { errorDetail: { code: 0, message: problem } }),
+    });
+    this.#stream?.send(encodeMessage(request));
+  }
+}
+
+/** CONFIG_GRPC_XDS_NODE_ID and _METADATA; a part of the latter without `=` means nothing, as in the reference. */
+function nodeOf(settings: XdsSettings): DiscoveryRequest['node'] {
+  const metadata: JsonObject = {};
+  for (const pair of settings.CONFIG_GRPC_XDS_NODE_METADATA.split(',')) {
+    const equals = pair.indexOf('=');
+    if (equals !== -1) metadata[pair.slice(0, equals)] = pair.slice(equals + 1);
+  }
+  const request = createMessage<DiscoveryRequest>('envoy.service.discovery.v3.DiscoveryRequest', {
+    node: { id: settings.CONFIG_GRPC_XDS_NODE_ID, metadata },
+  });
+  return request.node;
+}

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { goControlPlaneTest, startGoControlPlane } from '#test/support/go-control-plane.ts';
+import { RateLimitClient } from '#test/support/rate-limit-client.ts';
+import { until } from '#test/support/until.ts';
+import { startService } from '../support/start-service.ts';
+import { madeConfig } from '../support/xds-configs.ts';
+
+goControlPlaneTest('rules come from a management server, are refused with a reason and outlive it', async (program) => {
+  let server = await startGoControlPlane(program);
+  const address = `127.0.0.1:${server.port}`;
+  server.setConfigs('v1', [madeConfig('one', 'd', [{ key: 'a', limit: 2 }])]);
+  const { service, lines } = await startService({
+    CONFIG_TYPE: 'GRPC_XDS_SOTW',
+    CONFIG_GRPC_XDS_SERVER_URL: address,
+    CONFIG_GRPC_XDS_NODE_ID: 'me',
+    CONFIG_GRPC_XDS_NODE_METADATA: 'zone=a,empty=,nothing,eq=a=b',
+    CONFIG_GRPC_XDS_CLIENT_ADDITIONAL_HEADERS: 'x-token:secret,x-other:1',
+    XDS_CLIENT_BACKOFF_INITIAL_INTERVAL: '50ms',
+    CONFIG_GRPC_XDS_SERVER_CONNECT_RETRY_INTERVAL: '100ms',
+    HEALTHY_WITH_AT_LEAST_ONE_CONFIG_LOADED: 'true',
+  });
+  const client = new RateLimitClient(`127.0.0.1:${service.grpcPort}`);
+  const limitOf = (key: string): number | undefined =>
+    service.limits.config!.domains.get('d')?.children.get(key)?.rules[0]?.requestsPerUnit;
+  try {
+    // It begins to serve when the first set has come.
+    assert.equal((await client.ask('d', 'a=1')).statuses[0]!.limitRemaining, 1);
+    assert.equal(service.health.healthy, true);
+    const open = await server.event(({ event }) => event === 'open');
+    assert.equal(open.token, 'secret');
+    const first = await server.event(({ event }) => event === 'request');
+    assert.deepEqual(
+      [first.node, first.version, first.nonce, first.metadata],
+      ['me', undefined, undefined, { zone: 'a', empty: '', eq: 'a=b' }],
+    );
+    const sent = await server.event(({ event }) => event === 'response');
+    const accepted = await server.event(({ event, nonce }) => event === 'request' && nonce === sent.nonce);
+    assert.deepEqual([accepted.version, accepted.error], ['v1', undefined]);
+
+    server.setConfigs('v2', [madeConfig('bad', 'd', [{ key: 'a', unit: 0, limit: 1 }])]);
+    const refused = await server.event(({ error }) => error !== undefined);
+    assert.deepEqual([refused.version, refused.error], ['v1', "bad: invalid rate limit unit 'UNKNOWN'"]);
+    assert.equal(limitOf('a'), 2);
+    // The server goes on sending what was refused, and is slowed down.
+    assert.ok(service.stats.configLoadError <= 3, `${service.stats.configLoadError} refusals`);
+    assert.ok(lines.includes("error Error loading new configuration: bad: invalid rate limit unit 'UNKNOWN'"));
+
+    server.setConfigs('v3', [madeConfig('one', 'd', [{ key: 'b', limit: 7 }])]);
+    await server.event(({ event, version }) => event === 'request' && version === 'v3');
+    assert.deepEqual([limitOf('a'), limitOf('b')], [undefined, 7]);
+
+    await server.kill();
+    await until(() => lines.some((line) => line.startsWith('error Failed to receive configuration from xDS')));
+    assert.equal(limitOf('b'), 7);
+    server = await startGoControlPlane(program, ['-listen', address]);
+    server.setConfigs('v4', [madeConfig('one', 'd', [{ key: 'b', limit: 8 }])]);
+    const again = await server.event(({ event }) => event === 'request');
+    assert.deepEqual([again.version, again.nonce], ['v3', undefined]);
+    await server.event(({ event, version }) => event === 'request' && version === 'v4');
+    assert.equal(limitOf('b'), 8);
+
+    // Nothing at all is a set as well.
+    server.setConfigs('v5', []);
+    await server.event(({ event, version }) => event === 'request' && version === 'v5');
+    assert.equal(service.limits.config!.domains.size, 0);
+    assert.equal(service.health.healthy, false);
+  } finally {
+    client.close();
+    await service.close();
+    await server.kill();
+  }
+});
