@@ -1,6 +1,7 @@
 import type { LimitConfig } from '../config/build-config.ts';
 import type { DescriptorNode, DomainNode, LimitRule } from '../config/rule.ts';
 import type { DescriptorEntry } from './request.ts';
+import { dynamicStatsKey, type MatchedEntry, patternOf } from './stats-key.ts';
 import type { StatsStore } from './stats-store.ts';
 import { matchesWildcard } from './wildcard.ts';
 
@@ -23,19 +24,17 @@ export function findRule(
   entries: readonly DescriptorEntry[],
   stats: StatsStore,
 ): FoundRule | null {
-  const path: DescriptorNode[] = [];
+  const path: MatchedEntry[] = [];
   let level: DomainNode = domain;
-  const values: string[] = [];
   for (const { key, value } of entries) {
-    const node = findChild(level, key, value);
-    if (node === null) return null;
-    path.push(node);
-    // A pattern found by its literal text is not a wildcard match: its counter is the value's own, which is the same text.
-    values.push(node.shareThreshold ? node.valuePattern : value);
-    level = node;
+    const matched = findChild(level, key, value);
+    if (matched === null) return null;
+    path.push(matched);
+    level = matched.node;
   }
-  const last = path.at(-1);
+  const last = path.at(-1)?.node;
   if (last === undefined || last.rules.length === 0) return null;
+  const values = path.map(({ shared }, i) => shared ?? entries[i]!.value);
   const statsKey = dynamicStatsKey(domainName, path, entries);
   const rules =
     statsKey === null ? last.rules : last.rules.map((rule) => renamed(rule, last, statsKey, domainName, stats));
@@ -60,32 +59,14 @@ export function findDomain(config: LimitConfig, name: string): DomainNode | null
   return config.domains.get(name) ?? null;
 }
 
-function findChild(level: DomainNode, key: string, value: string): DescriptorNode | null {
+function findChild(level: DomainNode, key: string, value: string): MatchedEntry | null {
   const composite = `${key}_${value}`;
   const exact = level.children.get(composite);
-  if (exact !== undefined) return exact;
-  for (const node of level.wildcards) if (matchesWildcard(node.composite, composite)) return node;
-  return level.children.get(key) ?? null;
-}
-
-/** The statistics name when it depends on the request's values; null when it is the configuration's. */
-function dynamicStatsKey(
-  domain: string,
-  path: readonly DescriptorNode[],
-  entries: readonly DescriptorEntry[],
-): string | null {
-  if (path.at(-1)!.detailedMetric) {
-    return [domain, ...path.map((node, i) => detailedPart(node, entries[i]!))].join('.');
+  if (exact !== undefined) return { node: exact, byPattern: false, shared: null };
+  for (const node of level.wildcards) {
+    if (!matchesWildcard(node.composite, composite)) continue;
+    return { node, byPattern: true, shared: node.shareThreshold ? patternOf(node, key) : null };
   }
-  if (!path.some((node) => node.valueToMetric)) return null;
-  return [domain, ...path.map((node, i) => valuePart(node, entries[i]!))].join('.');
-}
-
-function detailedPart(node: DescriptorNode, { key, value }: DescriptorEntry): string {
-  return node.shareThreshold ? `${key}_${node.valuePattern}` : `${key}_${value}`;
-}
-
-function valuePart(node: DescriptorNode, { key, value }: DescriptorEntry): string {
-  const byValue = node.valueToMetric && !node.shareThreshold && value !== '';
-  return byValue ? `${key}_${value}` : node.composite;
+  const byKey = level.children.get(key);
+  return byKey === undefined ? null : { node: byKey, byPattern: false, shared: null };
 }

@@ -55,7 +55,9 @@ export function limitStatValues(stats: LimitStats): readonly (readonly [name: st
 
 /** Colons and bars mean something in statsd, and the dots of an IPv4 address would become levels of the name. */
 export function cleanStatName(name: string): string {
-  return name.replaceAll(/[:|]/g, '_').replaceAll(/\d+\.\d+\.\d+\.\d+/g, (address) => address.replaceAll('.', '_'));
+  return name
+    .replaceAll(/[:|]/g, '_')
+    .replaceAll(/\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}/g, (address) => address.replaceAll('.', '_'));
 }
 
 /** The count above which a limit is "near", in 32-bit floating point as the reference computes it. */
@@ -78,7 +80,8 @@ export function recordDecision(
   const before = after - hits;
   if (after <= limit) {
     stats.withinLimit += hits;
-    if (after > near) stats.nearLimit += before >= near ? hits : after - near;
+    // Below zero: the hits were asked for but held back, and the reference counts them as if they came last.
+    if (after > near) stats.nearLimit += before >= near || before < 0 ? hits : after - near;
     return;
   }
   const over = before >= limit ? hits : after - limit;

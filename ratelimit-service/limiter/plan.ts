@@ -139,7 +139,7 @@ function refused(error: string): RequestPlan {
 function overrideRule(domain: string, descriptor: LimitDescriptor, stats: StatsStore): FoundRule {
   const { entries, limit } = descriptor;
   const parts = entries.map(({ key, value }) => (value === '' ? key : `${key}_${value}`));
-  const fullKey = [domain, ...parts].join('.');
+  const fullKey = `${domain}.${parts.join('.')}`;
   const { requestsPerUnit, unit } = limit!;
   const windowSeconds = unitSeconds(unit);
   return {

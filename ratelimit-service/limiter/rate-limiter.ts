@@ -62,7 +62,7 @@ export class RateLimiter {
       return;
     }
     if (plan.exempted !== null) for (const { stats, hits } of plan.exempted) stats.live.exempted += hits;
-    if (plan.unknownDomain !== null) this.#stats.domainNotFound(plan.unknownDomain);
+    if (plan.unknownDomain !== null) this.#stats.domainNotFound(plan.unknownDomain, plan.descriptors.length);
     const nowSeconds = Math.floor(this.#clock.wallMs() / 1000);
     if (plan.counted === 0) {
       waiter.onLimited(plan, new Array<number>(plan.descriptors.length).fill(0), nowSeconds);

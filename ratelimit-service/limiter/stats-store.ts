@@ -90,9 +90,9 @@ export class StatsStore {
     return this.#configured.get(cleanStatName(key)) ?? this.#dynamic.get(key, domain);
   }
 
-  /** Counts a call for a domain that no file has. */
-  domainNotFound(domain: string): void {
-    this.#domainsNotFound.get(domain, '').calls++;
+  /** Counts the descriptors of a call for a domain that no file has. */
+  domainNotFound(domain: string, descriptors = 1): void {
+    this.#domainsNotFound.get(domain, '').calls += descriptors;
   }
 
   /** Counts a call of a gRPC method. */

@@ -56,14 +56,15 @@ export function overallCode(plan: RequestPlan, after: readonly number[]): LimitC
  */
 export function headerDescriptor(plan: RequestPlan, after: readonly number[]): number {
   let least = -1;
-  let leastRemaining = 0;
+  // A limit with this much left is none for the reference.
+  let leastRemaining = unlimitedRemaining;
   let lastOver = -1;
   for (let i = 0; i < plan.descriptors.length; i++) {
     const each = plan.descriptors[i]!;
     if (each.windowSeconds === 0) continue;
     if (!each.quota && descriptorCode(each, after[i]!) === LimitCode.OverLimit) lastOver = i;
     const remaining = limitRemaining(each, after[i]!);
-    if (least === -1 || remaining < leastRemaining) {
+    if (remaining < leastRemaining) {
       least = i;
       leastRemaining = remaining;
     }

@@ -1,0 +1,221 @@
+import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createSeededRandom } from '#gateway/runtime/random.ts';
+import { findPeer } from '#test/support/peers.ts';
+import { RateLimitClient } from '#test/support/rate-limit-client.ts';
+import { startRedis, type TestRedis } from '#test/support/redis.ts';
+import { monitorRedis, type RedisMonitor } from '../support/redis-monitor.ts';
+import type { ReferenceBuild } from '../support/reference-build.ts';
+import { limitFolder, ownService, type RunningService, startService } from '../support/running-service.ts';
+import { type StatsdServer, startStatsd } from '../support/statsd-server.ts';
+import { type Answer, compareAnswers, readable } from './compare-answers.ts';
+import { compareCounters, compareStatistics } from './compare-traces.ts';
+import { Dice, type MadeDescriptor, randomDescriptors } from './random-config.ts';
+import { decodeRequest, randomRequest } from './random-request.ts';
+
+/** A setting of the two services and how much is asked of them. */
+export interface Variant {
+  readonly title: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** Configurations; each has a domain of its own and a sequence of calls in order. */
+  readonly sequences: number;
+  /** Calls of each sequence. */
+  readonly calls: number;
+  readonly quotas?: boolean;
+  readonly overrides?: boolean;
+  readonly collisions?: boolean;
+  /** Each domain lies in two files. */
+  readonly merged?: boolean;
+}
+
+/** A sequence begins again in another domain of the same rules when a second ended during a call. */
+const attempts = 6;
+/** Calls are begun in this part of a second, so that both services see the same one. */
+const safeMs = 850;
+
+interface Sequence {
+  readonly index: number;
+  readonly descriptors: readonly MadeDescriptor[];
+}
+
+/** Both services with all that watches them. */
+interface Side {
+  readonly service: RunningService;
+  readonly client: RateLimitClient;
+  readonly statsd: StatsdServer;
+  readonly redises: readonly TestRedis[];
+  readonly monitors: readonly RedisMonitor[];
+}
+
+const method = '/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit';
+const perSecond = 'REDIS_PERSECOND';
+
+/** Runs a variant; answers how many calls each service got. Throws at the first difference. */
+export async function runVariant(
+  variant: Variant,
+  reference: string,
+  build: ReferenceBuild,
+  seed: number,
+): Promise<number> {
+  const choices = {
+    newer: build.metadata,
+    quotas: variant.quotas !== false,
+    overrides: variant.overrides !== false,
+    collisions: variant.collisions !== false,
+  };
+  const sequences: Sequence[] = [];
+  const folder = limitFolder();
+  for (let index = 0; index < variant.sequences; index++) {
+    const dice = new Dice(createSeededRandom(seed * 1000 + index));
+    const descriptors = randomDescriptors(dice, choices);
+    sequences.push({ index, descriptors });
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const domain = domainName(index, attempt);
+      const parts = variant.merged === true ? split(descriptors) : [descriptors];
+      parts.forEach((part, i) => {
+        folder.write(`${domain}-${i}.yaml`, JSON.stringify({ domain, descriptors: part }, null, 1));
+      });
+    }
+  }
+  const sides: Side[] = [];
+  try {
+    sides.push(await startSide(ownService(), folder.root, variant.env));
+    sides.push(await startSide([reference], folder.root, variant.env));
+    const [own, other] = sides as [Side, Side];
+    const oldQuotas = choices.quotas && !build.metadata;
+    const compare = { oldQuotas, shadowMode: variant.env['SHADOW_MODE'] === 'true' };
+    let calls = 0;
+    const domains = await Promise.all(
+      sequences.map(async ({ index, descriptors }) => {
+        for (let attempt = 0; attempt < attempts; attempt++) {
+          const domain = domainName(index, attempt);
+          const dice = new Dice(createSeededRandom(seed * 1000 + 500 + index));
+          let number = 0;
+          for (; number < variant.calls; number++) {
+            const asked = dice.chance(0.01) ? `${domain}-none` : domain;
+            const request = randomRequest(dice, asked, descriptors, choices);
+            const second = await safeSecond();
+            const [ours, theirs] = await Promise.all([ask(own.client, request), ask(other.client, request)]);
+            calls++;
+            if (currentSecond() !== second) break;
+            try {
+              compareAnswers(ours, theirs, compare);
+            } catch (error) {
+              throw new Error(
+                `SLUICE_SEED=${seed}, ${variant.title}, call ${number} of sequence ${index}\n${describe(descriptors, request, ours, theirs)}\n${(error as Error).message}`,
+              );
+            }
+          }
+          if (number === variant.calls) return domain;
+        }
+        throw new Error(
+          `this machine is too slow: no ${variant.calls} calls without one that lasts over a second's end`,
+        );
+      }),
+    );
+    await settleStatistics(sides);
+    const about = `SLUICE_SEED=${seed}, ${variant.title}`;
+    const jitter = Number(variant.env['EXPIRATION_JITTER_MAX_SECONDS'] ?? 300);
+    for (let i = 0; i < own.monitors.length; i++) {
+      const [ours, theirs] = await Promise.all([own.monitors[i]!.counters(), other.monitors[i]!.counters()]);
+      const prefix = variant.env['CACHE_KEY_PREFIX'] ?? '';
+      compareCounters(ours, theirs, { domains, prefix, jitter, about });
+    }
+    compareStatistics(own.statsd.counters, other.statsd.counters, { domains, about });
+    return calls;
+  } finally {
+    for (const side of sides) await stopSide(side);
+    folder.remove();
+  }
+}
+
+/** All of one length, so that none is the beginning of another. */
+function domainName(index: number, attempt: number): string {
+  return `d${String(index).padStart(3, '0')}x${attempt}`;
+}
+
+/** Patterns stay in one file: the reference reads files in no order. */
+function split(descriptors: readonly MadeDescriptor[]): (readonly MadeDescriptor[])[] {
+  const isPattern = ({ key, value = '' }: MadeDescriptor): boolean => `${key}${value}`.includes('*');
+  return [
+    descriptors.filter((each, i) => isPattern(each) || i % 2 === 0),
+    descriptors.filter((each, i) => !isPattern(each) && i % 2 === 1),
+  ];
+}
+
+function currentSecond(): number {
+  return Math.floor(Date.now() / 1000);
+}
+
+/** The second that has enough left of it. */
+async function safeSecond(): Promise<number> {
+  while (Date.now() % 1000 > safeMs) await delay(1001 - (Date.now() % 1000));
+  return currentSecond();
+}
+
+async function ask(client: RateLimitClient, request: Uint8Array): Promise<Answer> {
+  try {
+    return await client.call(method, request);
+  } catch (error) {
+    const { code, details } = error as { code: number; details: string };
+    return `${code} ${details}`;
+  }
+}
+
+async function startSide(
+  command: readonly string[],
+  root: string,
+  env: Readonly<Record<string, string>>,
+): Promise<Side> {
+  const redises = [await startRedis(findPeer('redis-server')!)];
+  if (env[perSecond] === 'true') redises.push(await startRedis(findPeer('redis-server')!));
+  const statsd = await startStatsd();
+  const service = await startService(command, root, redises[0]!.port, {
+    USE_STATSD: 'true',
+    STATSD_HOST: '127.0.0.1',
+    STATSD_PORT: String(statsd.port),
+    STATS_FLUSH_INTERVAL: '1s',
+    ...(redises.length > 1
+      ? { REDIS_PERSECOND_SOCKET_TYPE: 'tcp', REDIS_PERSECOND_URL: `127.0.0.1:${redises[1]!.port}` }
+      : {}),
+    ...env,
+  });
+  const monitors = await Promise.all(redises.map(({ port }) => monitorRedis(port)));
+  return { service, client: new RateLimitClient(`127.0.0.1:${service.grpc}`), statsd, redises, monitors };
+}
+
+async function stopSide({ service, client, statsd, redises, monitors }: Side): Promise<void> {
+  client.close();
+  for (const monitor of monitors) monitor.close();
+  await service.program.stop();
+  for (const { program } of redises) await program.stop();
+  statsd.close();
+}
+
+/**
+ * Waits until all statistics have been sent: a call that counts under a name of its own, twice, because what was counted
+ * during a flush may be sent with the next.
+ */
+async function settleStatistics(sides: readonly Side[]): Promise<void> {
+  for (const mark of ['mark-one', 'mark-two']) {
+    await Promise.all(
+      sides.map(async ({ client, statsd, service }) => {
+        await client.ask(mark, 'k=v');
+        const name = `ratelimit.service.rate_limit.${mark}.domain_not_found`;
+        await service.program.until(() => statsd.counters.has(name));
+      }),
+    );
+  }
+}
+
+function describe(descriptors: readonly MadeDescriptor[], request: Uint8Array, ours: Answer, theirs: Answer): string {
+  const show = (answer: Answer): string => (typeof answer === 'string' ? answer : JSON.stringify(readable(answer)));
+  return `${JSON.stringify(descriptors)}\nrequest: ${decodeRequest(request)}\nours: ${show(ours)}\ntheirs: ${show(theirs)}`;
+}
+
+/** The seed of a run: `SLUICE_SEED`, else always the same. */
+export function seedOfRun(env: Readonly<Record<string, string | undefined>>): number {
+  const seed = Number(env['SLUICE_SEED'] ?? '1');
+  assert.ok(Number.isSafeInteger(seed), 'SLUICE_SEED is not a whole number');
+  return seed;
+}
