@@ -18,6 +18,7 @@ import { RedisStore } from '../store/redis-store.ts';
 import { openConfigSource, startConfigSource } from './config-sources.ts';
 import { createDebugApi } from './debug-api.ts';
 import { HealthApi } from './grpc-health.ts';
+import { GrpcMethods } from './grpc-method.ts';
 import { GrpcServer } from './grpc-server.ts';
 import type { GrpcServices } from './grpc-stream.ts';
 import { GrpcTls, type GrpcTlsOptions } from './grpc-tls.ts';
@@ -107,7 +108,8 @@ export async function createRateLimitService(
     return null;
   }
   const listeners = options.listeners ?? 'all';
-  const services: GrpcServices = { limits, health: new HealthApi(health), stats };
+  const methods = new GrpcMethods();
+  const services: GrpcServices = { limits, health: new HealthApi(health), stats, methods };
   const grpc = new GrpcServer(
     services,
     { maxMs: settings.GRPC_MAX_CONNECTION_AGE, graceMs: settings.GRPC_MAX_CONNECTION_AGE_GRACE },

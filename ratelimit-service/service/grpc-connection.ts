@@ -12,7 +12,9 @@ import { Http2ServerCodec } from '#gateway/protocol/http2/server-codec.ts';
 import { writeCopies } from '#gateway/runtime/sockets.ts';
 import type { Timer, Timers, TimerTarget } from '#gateway/runtime/timers.ts';
 import { atTurnEnd, type TurnTask } from '#gateway/runtime/turn.ts';
+import type { CallConnection } from './grpc-message-stream.ts';
 import { type GrpcServices, GrpcStream } from './grpc-stream.ts';
+import { KeepAlive, type KeptAlive } from './keep-alive.ts';
 
 /** Requests are small and short: modest windows bound what one client can make the service hold. */
 const http2Options: Http2Options = {
@@ -35,7 +37,9 @@ export interface ConnectionOwner {
 }
 
 /** One client: a socket, its HTTP/2 codec and the calls on it. Output is written once a turn. */
-export class GrpcConnection implements CodecConnection, OutputOwner, ServerCodecCallbacks, TurnTask, TimerTarget {
+export class GrpcConnection
+  implements CodecConnection, OutputOwner, ServerCodecCallbacks, TurnTask, TimerTarget, CallConnection, KeptAlive
+{
   readonly output: OutputBuffer = new OutputBuffer(this);
   readonly #socket: Socket;
   readonly #services: GrpcServices;
@@ -43,6 +47,9 @@ export class GrpcConnection implements CodecConnection, OutputOwner, ServerCodec
   readonly #codec: Http2ServerCodec;
   readonly #age: ConnectionAge;
   readonly #ageTimer: Timer;
+  readonly #timers: Timers;
+  /** Made with the first call of long life. */
+  #keepAlive: KeepAlive | null = null;
   #flushScheduled = false;
   #readDisabled = 0;
   #blocked = false;
@@ -54,6 +61,7 @@ export class GrpcConnection implements CodecConnection, OutputOwner, ServerCodec
     this.#services = services;
     this.#owner = owner;
     this.#age = age;
+    this.#timers = timers;
     this.#ageTimer = timers.create(this);
     this.#ageTimer.enable(age.maxMs);
     this.#codec = new Http2ServerCodec(this, this, http2Options);
@@ -87,7 +95,24 @@ export class GrpcConnection implements CodecConnection, OutputOwner, ServerCodec
   }
 
   newStream(encoder: ResponseEncoder): RequestDecoder {
-    return new GrpcStream(encoder, this.#services);
+    return new GrpcStream(encoder, this.#services, this);
+  }
+
+  get pendingOctets(): number {
+    return this.output.pendingOctets + this.#socket.writableLength;
+  }
+
+  keepAlive(on: boolean): void {
+    this.#keepAlive ??= new KeepAlive(this.#timers, this);
+    this.#keepAlive.count(on);
+  }
+
+  sendPing(): void {
+    this.#codec.ping();
+  }
+
+  onSilent(): void {
+    this.destroy();
   }
 
   onStreamComplete(): void {
@@ -122,6 +147,7 @@ export class GrpcConnection implements CodecConnection, OutputOwner, ServerCodec
 
   #onData(chunk: Uint8Array): void {
     if (this.#closed) return;
+    this.#keepAlive?.onHeard();
     try {
       if (this.#codec.dispatch(chunk) !== DispatchStatus.Ok) this.#end();
     } catch (error) {
@@ -172,6 +198,7 @@ export class GrpcConnection implements CodecConnection, OutputOwner, ServerCodec
     if (this.#closed) return;
     this.#closed = true;
     this.#ageTimer.disable();
+    this.#keepAlive?.close();
     this.#codec.onConnectionClosed('connection_termination', 'remote_close');
     this.#owner.onConnectionClosed(this);
   }

@@ -58,6 +58,7 @@ export class GrpcServer implements ConnectionOwner {
   async close(graceMs: number): Promise<void> {
     this.#server.close();
     for (const watch of [...this.#services.health.watches]) watch.endWatch();
+    this.#services.methods.stop();
     for (const connection of [...this.#connections]) connection.drain();
     if (this.#connections.size === 0) return;
     await new Promise<void>((resolve) => {

@@ -4,6 +4,8 @@ import { HeaderMap } from '#gateway/protocol/headers/header-map.ts';
 import { type RequestHead, ResponseHead } from '#gateway/protocol/headers/message-head.ts';
 import type { StatsStore } from '../limiter/stats-store.ts';
 import { type HealthApi, healthReply } from './grpc-health.ts';
+import { type CallConnection, GrpcMessageStream } from './grpc-message-stream.ts';
+import type { GrpcMethods } from './grpc-method.ts';
 import type { HealthListener } from './health.ts';
 import { type AnswerSink, GrpcStatus, type LimitService } from './limit-service.ts';
 
@@ -12,15 +14,18 @@ export interface GrpcServices {
   readonly limits: LimitService;
   readonly health: HealthApi;
   readonly stats: StatsStore;
+  /** Methods with streams of messages. */
+  readonly methods: GrpcMethods;
 }
 
 /** Longest message that is taken, octets, as in the reference service. */
-const maxMessageOctets = 4 * 1024 * 1024;
+export const maxMessageOctets: number = 4 * 1024 * 1024;
 
 /** Octets of a gRPC frame head. */
 const frameHead = 5;
 
-const shouldRateLimit = '/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit';
+/** Path of the service's one method. */
+export const shouldRateLimit = '/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit';
 const healthCheck = '/grpc.health.v1.Health/Check';
 const healthWatch = '/grpc.health.v1.Health/Watch';
 
@@ -36,7 +41,10 @@ function methodOf(path: string): Method {
 export class GrpcStream implements RequestDecoder, AnswerSink, HealthListener {
   readonly #encoder: ResponseEncoder;
   readonly #services: GrpcServices;
+  readonly #connection: CallConnection | null;
   #method: Method = 'none';
+  /** Has the call when its method is one of the table. */
+  #streaming: GrpcMessageStream | null = null;
   /** Parts of a message that did not come in one piece; made when needed. */
   #queue: ByteQueue | null = null;
   /** The call is answered, reset or refused: nothing more is to be said. */
@@ -44,9 +52,10 @@ export class GrpcStream implements RequestDecoder, AnswerSink, HealthListener {
   #watching = false;
   #asked = false;
 
-  constructor(encoder: ResponseEncoder, services: GrpcServices) {
+  constructor(encoder: ResponseEncoder, services: GrpcServices, connection: CallConnection | null = null) {
     this.#encoder = encoder;
     this.#services = services;
+    this.#connection = connection;
   }
 
   decodeHeaders(head: RequestHead, endStream: boolean): void {
@@ -56,13 +65,17 @@ export class GrpcStream implements RequestDecoder, AnswerSink, HealthListener {
       this.#refuse(415);
     } else {
       this.#method = methodOf(head.path);
-      if (this.#method === 'none') this.onAnswerError(GrpcStatus.Unimplemented, `unknown method ${head.path}`);
+      if (this.#method === 'none') this.#openStreaming(head.path, endStream);
       else if (endStream) this.onAnswerError(GrpcStatus.Internal, 'no request message');
       else this.#services.stats.countCall(this.#method);
     }
   }
 
   decodeData(chunk: Uint8Array, endStream: boolean): void {
+    if (this.#streaming !== null) {
+      this.#streaming.decodeData(chunk, endStream);
+      return;
+    }
     if (this.#closed || this.#asked) return;
     if (this.#queue === null && chunk.length >= frameHead && chunk.length === frameHead + messageLength(chunk)) {
       this.#onFrame(chunk);
@@ -71,7 +84,7 @@ export class GrpcStream implements RequestDecoder, AnswerSink, HealthListener {
     this.#queue ??= new ByteQueue();
     this.#queue.push(chunk);
     const problem = this.#queue.length < frameHead ? null : this.#readQueue(this.#queue);
-    if (problem !== null) this.onAnswerError(problem, 'the request is not one message of a size that is taken');
+    if (problem !== null) this.onAnswerError(problem, notOneMessage);
     else if (endStream && !this.#asked) this.onAnswerError(GrpcStatus.Internal, 'incomplete request message');
   }
 
@@ -85,9 +98,10 @@ export class GrpcStream implements RequestDecoder, AnswerSink, HealthListener {
 
   onResetStream(): void {
     this.#close();
+    this.#streaming?.onResetStream();
   }
 
-  // Replies are small and are all there is on the stream: flow control has nothing to hold back.
+  // Single replies are small, and streams of messages bound what waits by themselves.
   onAboveWriteBufferHighWatermark(): void {}
   onBelowWriteBufferLowWatermark(): void {}
 
@@ -122,6 +136,17 @@ export class GrpcStream implements RequestDecoder, AnswerSink, HealthListener {
     if (this.#closed || !this.#watching) return;
     this.#close();
     this.#encoder.encodeTrailers(new HeaderMap(['grpc-status', '14', 'grpc-message', 'the server is stopping']));
+  }
+
+  #openStreaming(path: string, endStream: boolean): void {
+    const method = this.#services.methods.find(path);
+    if (method === null) {
+      this.onAnswerError(GrpcStatus.Unimplemented, `unknown method ${path}`);
+      return;
+    }
+    this.#services.stats.countCall(method.name);
+    this.#streaming = new GrpcMessageStream(this.#encoder, method, this.#services.methods, this.#connection);
+    if (endStream) this.#streaming.decodeData(noOctets, true);
   }
 
   /** Hands on the message once all of it is there; answers a status when it never will be. */
@@ -177,6 +202,9 @@ export class GrpcStream implements RequestDecoder, AnswerSink, HealthListener {
     this.#services.health.unsubscribe(this);
   }
 }
+
+/** What a request that is too large, or more than one message, is answered. */
+export const notOneMessage = 'the request is not one message of a size that is taken';
 
 const noOctets = new Uint8Array(0);
 

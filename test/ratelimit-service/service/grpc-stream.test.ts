@@ -7,6 +7,7 @@ import { systemClock } from '#gateway/runtime/clock.ts';
 import { RateLimiter } from '#ratelimit/limiter/rate-limiter.ts';
 import { StatsStore } from '#ratelimit/limiter/stats-store.ts';
 import { HealthApi } from '#ratelimit/service/grpc-health.ts';
+import { GrpcMethods } from '#ratelimit/service/grpc-method.ts';
 import { type GrpcServices, GrpcStream } from '#ratelimit/service/grpc-stream.ts';
 import { Health } from '#ratelimit/service/health.ts';
 import { LimitService } from '#ratelimit/service/limit-service.ts';
@@ -44,7 +45,7 @@ function open(
     options,
   );
   limits.setConfig({ domains: new Map(), warnings: [] });
-  const services = { limits, health: new HealthApi(health), stats };
+  const services = { limits, health: new HealthApi(health), stats, methods: new GrpcMethods() };
   const encoder = new NotingEncoder();
   const stream = new GrpcStream(encoder as unknown as ResponseEncoder, services);
   stream.decodeHeaders(new RequestHead(method, path, 'a', 'http', new HeaderMap(['content-type', contentType])), false);
