@@ -40,7 +40,7 @@ function celPackage(name: string): SupportArea {
 /** The unified matcher: trees, inputs and custom matchers, and CEL expressions. */
 export const matching: SupportArea = supportArea({
   [`${MATCHER}.Matcher`]: all,
-  [`${MATCHER}.Matcher.OnMatch`]: { implemented: ['matcher', 'action'] },
+  [`${MATCHER}.Matcher.OnMatch`]: all,
   [`${MATCHER}.Matcher.MatcherList`]: all,
   [`${MATCHER}.Matcher.MatcherList.FieldMatcher`]: all,
   [`${MATCHER}.Matcher.MatcherList.Predicate`]: all,

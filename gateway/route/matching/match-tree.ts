@@ -16,8 +16,19 @@ import { compileMatchInput, type MatchInput } from './match-input.ts';
 
 /** A compiled xds.type.matcher.v3.Matcher: finds the action for a request. Pure. */
 export interface MatchTree<Action> {
-  /** The action of what matched, or null. */
-  find(context: MatchContext): Action | null;
+  /** The action of what matched, or null. `skipped` is told of matches that do not end the search (`keep_matching`). */
+  find(context: MatchContext, skipped?: SkippedMatch<Action> | null): Action | null;
+}
+
+/** Told of matches with `keep_matching`, in the order they are met. */
+export interface SkippedMatch<Action> {
+  onSkippedMatch(action: Action): void;
+}
+
+/** Where a matcher is used. */
+export interface MatchTreeOptions {
+  /** Whether `keep_matching` may be set there. */
+  readonly keepMatching: boolean;
 }
 
 /** Compiles an action; throws ConfigError with a path relative to the TypedExtensionConfig. */
@@ -27,14 +38,19 @@ export type ActionCompiler<Action> = (config: TypedExtensionConfig) => Action;
 class OnMatch<Action> implements MatchTree<Action> {
   readonly #action: Action | null;
   readonly #tree: MatchTree<Action> | null;
+  readonly #keepMatching: boolean;
 
-  constructor(action: Action | null, tree: MatchTree<Action> | null) {
+  constructor(action: Action | null, tree: MatchTree<Action> | null, keepMatching: boolean) {
     this.#action = action;
     this.#tree = tree;
+    this.#keepMatching = keepMatching;
   }
 
-  find(context: MatchContext): Action | null {
-    return this.#tree === null ? this.#action : this.#tree.find(context);
+  find(context: MatchContext, skipped: SkippedMatch<Action> | null): Action | null {
+    const action = this.#tree === null ? this.#action : this.#tree.find(context, skipped);
+    if (!this.#keepMatching || action === null) return action;
+    skipped?.onSkippedMatch(action);
+    return null;
   }
 }
 
@@ -50,13 +66,13 @@ class ListTree<Action> implements MatchTree<Action> {
   }
 
   /** The first match that leads to an action wins. */
-  find(context: MatchContext): Action | null {
+  find(context: MatchContext, skipped: SkippedMatch<Action> | null = null): Action | null {
     for (let i = 0; i < this.#predicates.length; i++) {
       if (!this.#predicates[i]!.matches(context)) continue;
-      const action = this.#onMatch[i]!.find(context);
+      const action = this.#onMatch[i]!.find(context, skipped);
       if (action !== null) return action;
     }
-    return this.#otherwise.find(context);
+    return this.#otherwise.find(context, skipped);
   }
 }
 
@@ -79,17 +95,17 @@ class MapTree<Action> implements MatchTree<Action> {
     this.#otherwise = otherwise;
   }
 
-  find(context: MatchContext): Action | null {
+  find(context: MatchContext, skipped: SkippedMatch<Action> | null = null): Action | null {
     const text = this.#input.text(context);
-    const action = text === null ? null : this.#lookUp(text, context);
-    return action ?? this.#otherwise.find(context);
+    const action = text === null ? null : this.#lookUp(text, context, skipped);
+    return action ?? this.#otherwise.find(context, skipped);
   }
 
-  #lookUp(text: string, context: MatchContext): Action | null {
-    if (this.#prefixes === null) return this.#map.get(text)?.find(context) ?? null;
+  #lookUp(text: string, context: MatchContext, skipped: SkippedMatch<Action> | null): Action | null {
+    if (this.#prefixes === null) return this.#map.get(text)?.find(context, skipped) ?? null;
     for (const prefix of this.#prefixes) {
       if (!text.startsWith(prefix)) continue;
-      const action = this.#map.get(prefix)!.find(context);
+      const action = this.#map.get(prefix)!.find(context, skipped);
       if (action !== null) return action;
     }
     return null;
@@ -97,8 +113,12 @@ class MapTree<Action> implements MatchTree<Action> {
 }
 
 /** Compiles a matcher. Throws ConfigError with a path relative to it. */
-export function compileMatchTree<Action>(message: Matcher, compileAction: ActionCompiler<Action>): MatchTree<Action> {
-  const otherwise = atPath('on_no_match', () => compileOnMatch(message.onNoMatch, compileAction));
+export function compileMatchTree<Action>(
+  message: Matcher,
+  compileAction: ActionCompiler<Action>,
+  options: MatchTreeOptions = { keepMatching: false },
+): MatchTree<Action> {
+  const otherwise = atPath('on_no_match', () => compileOnMatch(message.onNoMatch, compileAction, options));
   const { matcherType } = message;
   switch (matcherType.case) {
     case 'matcherList': {
@@ -107,12 +127,12 @@ export function compileMatchTree<Action>(message: Matcher, compileAction: Action
         atPath(`matcher_list.matchers[${i}].predicate`, () => compilePredicate(predicate)),
       );
       const onMatch = matchers.map(({ onMatch: one }, i) =>
-        atPath(`matcher_list.matchers[${i}].on_match`, () => compileOnMatch(one, compileAction)),
+        atPath(`matcher_list.matchers[${i}].on_match`, () => compileOnMatch(one, compileAction, options)),
       );
       return new ListTree(predicates, onMatch, otherwise);
     }
     case 'matcherTree':
-      return atPath('matcher_tree', () => compileMap(matcherType.value, compileAction, otherwise));
+      return atPath('matcher_tree', () => compileMap(matcherType.value, compileAction, options, otherwise));
     default:
       return otherwise;
   }
@@ -121,23 +141,25 @@ export function compileMatchTree<Action>(message: Matcher, compileAction: Action
 function compileOnMatch<Action>(
   message: OnMatchMessage | undefined,
   compileAction: ActionCompiler<Action>,
+  options: MatchTreeOptions,
 ): OnMatch<Action> {
   const onMatch = message?.onMatch;
-  if (onMatch === undefined || onMatch.case === undefined) return new OnMatch<Action>(null, null);
-  if (onMatch.case === 'matcher')
-    return new OnMatch<Action>(
-      null,
-      atPath('matcher', () => compileMatchTree(onMatch.value, compileAction)),
-    );
-  return new OnMatch<Action>(
-    atPath('action', () => compileAction(onMatch.value)),
-    null,
-  );
+  const keep = message?.keepMatching ?? false;
+  if (keep && !options.keepMatching)
+    throw new ConfigError('keep_matching', 'keep_matching is not supported in this context');
+  if (onMatch === undefined || onMatch.case === undefined) return new OnMatch<Action>(null, null, keep);
+  if (onMatch.case === 'matcher') {
+    const nested = atPath('matcher', () => compileMatchTree(onMatch.value, compileAction, options));
+    return new OnMatch<Action>(null, nested, keep);
+  }
+  const action = atPath('action', () => compileAction(onMatch.value));
+  return new OnMatch<Action>(action, null, keep);
 }
 
 function compileMap<Action>(
   tree: Tree,
   compileAction: ActionCompiler<Action>,
+  options: MatchTreeOptions,
   otherwise: OnMatch<Action>,
 ): MatchTree<Action> {
   const { treeType } = tree;
@@ -149,7 +171,7 @@ function compileMap<Action>(
   for (const [key, onMatch] of Object.entries(treeType.value.map))
     map.set(
       key,
-      atPath(`${field}.map["${key}"]`, () => compileOnMatch(onMatch, compileAction)),
+      atPath(`${field}.map["${key}"]`, () => compileOnMatch(onMatch, compileAction, options)),
     );
   return new MapTree(input, map, treeType.case === 'prefixMatchMap', otherwise);
 }

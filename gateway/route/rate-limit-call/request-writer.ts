@@ -87,7 +87,7 @@ function writeText(fieldTag: number, text: string): void {
   for (let i = length - 1; i >= 0; i--) {
     const code = text.charCodeAt(i);
     if (code > 0x7f) {
-      writeOctets(fieldTag, octetsOf(text));
+      writeOctets(fieldTag, headerTextOctets(text));
       return;
     }
     scratch[--to] = code;
@@ -103,8 +103,8 @@ function writeOctets(fieldTag: number, octets: Uint8Array): void {
   writeNumber(fieldTag, octets.length);
 }
 
-// Header values are octets, one a character; when they are UTF-8 they go as they are. All else is text to encode.
-function octetsOf(text: string): Uint8Array {
+/** Header values are octets, one a character; when they are UTF-8 they go as they are. All else is text to encode. */
+export function headerTextOctets(text: string): Uint8Array {
   const octets = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
