@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import process from 'node:process';
+import type { Readable } from 'node:stream';
 import type { Logger } from '#gateway/base/log.ts';
 
 /** A signal the server listens for. */
@@ -66,6 +67,11 @@ export function keepProcessAlive(): void {
 export function holdProcess(): () => void {
   const handle = setInterval(() => {}, 0x7fff_ffff);
   return () => clearInterval(handle);
+}
+
+/** What comes in by standard input: octets. */
+export function standardInput(): Readable {
+  return process.stdin;
 }
 
 /** Writes text to standard output; `done` is called when it is handed over. */

@@ -4,7 +4,9 @@ import { type CommandContext, CommandFailure } from './command-context.ts';
 
 const rateLimitCommands: CommandGroup<CommandContext> = {
   name: 'ratelimit',
-  commands: {},
+  commands: {
+    simulate: async () => (await import('./simulate.ts')).simulateCommand,
+  },
   others: {
     serve: {
       summary: 'run the service; its settings are environment variables, see docs/ratelimit.md',

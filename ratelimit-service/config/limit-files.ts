@@ -27,13 +27,20 @@ export function limitDirectory(options: LimitFilesOptions): string {
   return options.watchRoot ? base : join(base, options.appDirectory);
 }
 
+/** A file that is part of the configuration. */
+export interface LimitFilePath {
+  /** Its name in messages. */
+  readonly name: string;
+  readonly path: string;
+}
+
 /**
- * Reads every file, whatever its extension. Names are relative paths with dots for slashes; with `watchRoot` only those
+ * Finds every file, whatever its extension. Names are relative paths with dots for slashes; with `watchRoot` only those
  * beginning with the application directory and a dot count. Links to files are followed, links to directories are not.
  */
-export function readLimitFiles(options: LimitFilesOptions): LimitFile[] {
+export function listLimitFiles(options: LimitFilesOptions): LimitFilePath[] {
   if (options.watchRoot && options.subdirectory === '') return [];
-  const files: LimitFile[] = [];
+  const files: LimitFilePath[] = [];
   const prefix = `${options.appDirectory}.`;
   const walk = (directory: string, nameSoFar: string): void => {
     for (const entry of readdirSync(directory, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
@@ -41,11 +48,14 @@ export function readLimitFiles(options: LimitFilesOptions): LimitFile[] {
       const path = join(directory, entry.name);
       const name = nameSoFar + entry.name;
       if (entry.isDirectory()) walk(path, `${name}.`);
-      else if (statSync(path).isFile() && (!options.watchRoot || name.startsWith(prefix))) {
-        files.push({ name, text: readFileSync(path, 'utf8') });
-      }
+      else if (statSync(path).isFile() && (!options.watchRoot || name.startsWith(prefix))) files.push({ name, path });
     }
   };
   walk(limitDirectory(options), '');
   return files;
+}
+
+/** Reads every file that {@link listLimitFiles} finds. */
+export function readLimitFiles(options: LimitFilesOptions): LimitFile[] {
+  return listLimitFiles(options).map(({ name, path }) => ({ name, text: readFileSync(path, 'utf8') }));
 }
