@@ -3,6 +3,7 @@ import type { Protocol, RequestEncoder, ResponseDecoder } from '#gateway/protoco
 import type { RequestHead } from '#gateway/protocol/headers/message-head.ts';
 import type { Counter, Gauge, Scope } from '#gateway/stats/stats.ts';
 import type { Connection, ConnectionInfo } from './connection.ts';
+import type { InProcessInstance } from './in-process.ts';
 import type { MirrorPolicy, RetryPolicy, RouteEntry } from './route.ts';
 import type { JsonValue } from './stream-info.ts';
 
@@ -213,6 +214,8 @@ export interface TcpPoolCallbacks {
 /** A cluster as the data path uses it. */
 export interface UpstreamCluster {
   readonly info: ClusterInfo;
+  /** What answers the gateway's own gRPC calls in place of connections; absent or null: connections do. */
+  readonly inProcess?: InProcessInstance | null;
   /** Null: no healthy host (or none at all). Pure given its inputs; counts nothing. */
   chooseHost(context: LoadBalancerContext | null): Host | null;
   /** `serverName`: the SNI that auto_sni asks for, or ''; connections with different names are not shared. */

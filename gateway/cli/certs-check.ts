@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
+import type { InProcessLoaders } from '#gateway/api/in-process.ts';
 import { printable } from '#gateway/base/printable.ts';
 import { systemClock } from '#gateway/runtime/clock.ts';
 import { exitProcess, holdProcess, writeStderr, writeStdout } from '#gateway/runtime/process.ts';
 import { createSystemTimers } from '#gateway/runtime/timers.ts';
+import { InProcessServices } from '#gateway/server/in-process-services.ts';
 import { type BootstrapChecks, checkBootstrap } from './check-bootstrap.ts';
 import { type CheckResult, checkCertificate } from './check-certificate.ts';
 import type { FlagSpec } from './flags.ts';
@@ -41,7 +43,7 @@ const specs: readonly FlagSpec[] = [
 ];
 
 /** `sluice certs check`: rehearses certificate files, or those of a bootstrap, by hand. Ends the process with 0, 1 or 2. */
-export function certsCheck(argv: readonly string[]): void {
+export function certsCheck(argv: readonly string[], loaders: InProcessLoaders = {}): void {
   const flags = parseFlags(argv, specs);
   if (flags.values.has('help')) {
     writeStdout(usage, () => exitProcess(0));
@@ -56,7 +58,7 @@ export function certsCheck(argv: readonly string[]): void {
   }
   const release = holdProcess(); // our timers do not keep it alive
   const json = flags.values.has('json');
-  const checked = typeof config === 'string' ? checkConfig(config, json) : checkFiles(flags, json);
+  const checked = typeof config === 'string' ? checkConfig(config, json, loaders) : checkFiles(flags, json);
   checked.then(
     ({ text, ok }) => {
       release();
@@ -107,10 +109,10 @@ async function checkFiles(flags: ParsedFlags, json: boolean): Promise<Answer> {
   return { text: texts.join(''), ok };
 }
 
-async function checkConfig(path: string, json: boolean): Promise<Answer> {
+async function checkConfig(path: string, json: boolean, loaders: InProcessLoaders): Promise<Answer> {
   const problems: string[] = [];
   const options = serverOptions(parseFlags(['-c', path]), problems);
-  const found: BootstrapChecks = await checkBootstrap(options);
+  const found: BootstrapChecks = await checkBootstrap(options, new InProcessServices(loaders));
   const ok = !found.refused;
   if (json) return { text: `${JSON.stringify({ ok, ...found }, null, 2)}\n`, ok };
   const lines = found.problems.map((problem) => `${problem}\n`);

@@ -1,4 +1,5 @@
 import { buildServer } from '#gateway/server/build-server.ts';
+import type { InProcessServices } from '#gateway/server/in-process-services.ts';
 import { describeAll, loadConfig } from '#gateway/server/load-config.ts';
 import type { ServerOptions } from '#gateway/server/options.ts';
 import { type CheckResult, checkCertificate } from './check-certificate.ts';
@@ -20,12 +21,13 @@ export interface BootstrapChecks {
 }
 
 /** Rehearses every certificate and secret of a bootstrap that can be had without asking a service. Opens no port. */
-export async function checkBootstrap(options: ServerOptions): Promise<BootstrapChecks> {
+export async function checkBootstrap(options: ServerOptions, services: InProcessServices): Promise<BootstrapChecks> {
   const config = loadConfig(options);
   if ('unreadable' in config) return { problems: [config.unreadable], refused: true, checks: [], skipped: [] };
   const { diagnostics } = config;
+  await services.load(config.message.staticResources?.clusters ?? []);
   const quiet: ServerOptions = { ...options, mode: 'validate', logLevel: 'off', logPath: '' };
-  const built = diagnostics.failed ? null : buildServer(quiet, config);
+  const built = diagnostics.failed ? null : buildServer(quiet, config, services);
   const problems = describeAll(diagnostics);
   if (built === null || diagnostics.failed) return { problems, refused: true, checks: [], skipped: [] };
   const { clock, timers, secrets, certificates } = built;

@@ -1,4 +1,6 @@
+import type { InProcessLoaders } from '#gateway/api/in-process.ts';
 import { exitProcess, processId, writeStderr, writeStdout } from '#gateway/runtime/process.ts';
+import { InProcessServices } from '#gateway/server/in-process-services.ts';
 import { startServer } from '#gateway/server/start-server.ts';
 import { envoyVersion, sluiceVersion } from '#gateway/server/version.ts';
 import { helpText } from './help.ts';
@@ -16,8 +18,15 @@ function print(text: string): void {
   writeStdout(`${text}\n`, () => exitProcess(0));
 }
 
-/** `sluice run` and, with `mode` validate, `sluice validate`: takes the flags of the envoy binary. */
-export function run(argv: readonly string[], mode: 'serve' | 'validate' = 'serve'): void {
+/**
+ * `sluice run` and, with `mode` validate, `sluice validate`: takes the flags of the envoy binary. `loaders` are the services
+ * that can run in this process.
+ */
+export function run(
+  argv: readonly string[],
+  loaders: InProcessLoaders = {},
+  mode: 'serve' | 'validate' = 'serve',
+): void {
   const flags = parseFlags(argv);
   const told = toldText(flags);
   if (told !== null) {
@@ -30,9 +39,9 @@ export function run(argv: readonly string[], mode: 'serve' | 'validate' = 'serve
   if (problems.length > 0) {
     fail([...problems.map((problem) => `sluice: ${problem}`), "Run 'sluice --help' for the flags."]);
   } else if (mode === 'validate' || options.mode === 'validate') {
-    validate(options);
+    validate(options, new InProcessServices(loaders));
   } else {
-    startServer(options, flags.notes, processId());
+    startServer(options, flags.notes, processId(), new InProcessServices(loaders));
   }
 }
 

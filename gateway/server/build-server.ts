@@ -25,6 +25,7 @@ import { DrainManager } from './drain-manager.ts';
 import { ExpiryWarnings } from './expiry-warnings.ts';
 import { createExtensionRegistry } from './extension-registry.ts';
 import { GatewayContext } from './gateway-context.ts';
+import { InProcessServices } from './in-process-services.ts';
 import { InitManager } from './init-manager.ts';
 import { ServerLogFiles } from './log-files.ts';
 import { chooseLogFormat } from './log-format.ts';
@@ -67,11 +68,12 @@ const defaultVersionNumber = 0x000100;
 
 /**
  * Builds a server. Opens no port and asks no network. Problems go to the configuration's diagnostics: look at them before
- * starting it. Throws the system's error when `--log-path` cannot be opened.
+ * starting it. `services` has loaded what the clusters name. Throws the system's error when `--log-path` cannot be opened.
  */
 export function buildServer(
   options: ServerOptions,
   { message: bootstrap, diagnostics }: Loaded<Bootstrap>,
+  services: InProcessServices = new InProcessServices(),
 ): BuiltServer {
   const clock = systemClock;
   const timers = createSystemTimers(clock);
@@ -124,6 +126,7 @@ export function buildServer(
     createTransportSocket: (config, found, cluster) =>
       createUpstreamTransport(config, context, scope.scope(`cluster.${cluster.replaceAll(':', '_')}`), found),
     createEds: null,
+    inProcess: services.factory({ clock, timers, random, logs }, store, options.concurrency),
     openLog: (path) => logFiles.open(path),
     addInitTarget: (target) => init.add(target),
   });

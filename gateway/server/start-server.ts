@@ -3,10 +3,12 @@ import { listenAdmin } from '#gateway/admin/listen.ts';
 import { type Address, ipAddress, pipeAddress } from '#gateway/base/address.ts';
 import { printable } from '#gateway/base/printable.ts';
 import { formatDiagnostic } from '#gateway/config/diagnostics.ts';
+import type { Loaded } from '#gateway/config/load/load-message.ts';
 import { writeTextFile } from '#gateway/runtime/files.ts';
 import { exitProcess, guardProcess, keepProcessAlive, onSignal, writeStderr } from '#gateway/runtime/process.ts';
-import type { Admin } from '#proto-types/envoy/config/bootstrap/v3/bootstrap_pb.ts';
+import type { Admin, Bootstrap } from '#proto-types/envoy/config/bootstrap/v3/bootstrap_pb.ts';
 import { type BuiltServer, buildServer } from './build-server.ts';
+import { InProcessServices } from './in-process-services.ts';
 import { describeAll, loadConfig } from './load-config.ts';
 import type { ServerOptions } from './options.ts';
 import { Server } from './server.ts';
@@ -22,7 +24,12 @@ function refuse(lines: readonly string[]): void {
  * Loads, builds and starts the process's server, and ties it to signals. Does not return anything: from here on the process
  * ends by itself, with 0 after SIGTERM, SIGINT or POST /quitquitquit, with 1 when it could not start.
  */
-export function startServer(options: ServerOptions, notes: readonly string[], processId: number): void {
+export function startServer(
+  options: ServerOptions,
+  notes: readonly string[],
+  processId: number,
+  services: InProcessServices = new InProcessServices(),
+): void {
   const config = loadConfig(options);
   if ('unreadable' in config) {
     refuse([`sluice: ${config.unreadable}`]);
@@ -33,9 +40,27 @@ export function startServer(options: ServerOptions, notes: readonly string[], pr
     refuse(describeAll(diagnostics));
     return;
   }
+  const launch = (): void => buildAndRun(options, notes, processId, config, services);
+  const loading = services.load(config.message.staticResources?.clusters ?? []);
+  if (loading === null) launch();
+  else {
+    loading.then(launch).catch((error: unknown) => {
+      refuse([`sluice: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`]);
+    });
+  }
+}
+
+function buildAndRun(
+  options: ServerOptions,
+  notes: readonly string[],
+  processId: number,
+  config: Loaded<Bootstrap>,
+  services: InProcessServices,
+): void {
+  const { diagnostics } = config;
   let built: BuiltServer;
   try {
-    built = buildServer(options, config);
+    built = buildServer(options, config, services);
   } catch (error) {
     refuse([`sluice: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`]);
     return;

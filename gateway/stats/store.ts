@@ -1,3 +1,4 @@
+import { type CounterSource, SourcedCounters } from './counter-source.ts';
 import { Counter, Gauge, type Histogram, type HistogramUnit, type Scope, TextReadout } from './stats.ts';
 import { StoreHistogram } from './store-histogram.ts';
 
@@ -44,6 +45,7 @@ export class StatsStore {
   readonly #gauges = new Kind<Gauge>();
   readonly #histograms = new Kind<StoreHistogram>();
   readonly #texts = new Kind<TextReadout>();
+  readonly #sources: SourcedCounters[] = [];
   readonly #matcher: StatsMatcher | null;
   /** The scope with no prefix. */
   readonly root: Scope;
@@ -87,9 +89,16 @@ export class StatsStore {
     this.#texts.release(name);
   }
 
+  /** Shows counters that are kept elsewhere among the store's own. */
+  addSource(source: CounterSource): void {
+    this.#sources.push(new SourcedCounters(source));
+  }
+
   /** All counters, by name. */
   counters(): Counter[] {
-    return [...this.#counters.kept.values()].sort(byName);
+    const all = [...this.#counters.kept.values()];
+    for (const source of this.#sources) source.collect((name) => this.#accepts(name), all);
+    return all.sort(byName);
   }
   /** All gauges, by name. */
   gauges(): Gauge[] {
@@ -112,6 +121,7 @@ export class StatsStore {
   /** POST /reset_counters. */
   resetCounters(): void {
     for (const counter of this.#counters.kept.values()) counter.reset();
+    for (const source of this.#sources) source.reset();
   }
 
   #accepts(name: string): boolean {

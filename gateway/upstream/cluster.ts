@@ -1,3 +1,4 @@
+import type { InProcessInstance } from '#gateway/api/in-process.ts';
 import type { UpstreamTransportSocketFactory } from '#gateway/api/transport-socket.ts';
 import type {
   Cancellable,
@@ -19,6 +20,7 @@ import type { DiscoveredHosts, Discovery, DiscoveryListener } from './discovery/
 import type { CheckedCluster, HealthChecker } from './health/health-checker.ts';
 import { createHostStats, type HostDescription, HostHealthFlag, hostKey, UpstreamHost } from './host.ts';
 import { buildHostSet, type HostSet } from './host-set.ts';
+import { InProcessPool } from './in-process/in-process-pool.ts';
 import type { OutlierDetector } from './outlier/outlier-detector.ts';
 import type { BalancingConfig } from './parse/balancing.ts';
 import { HostPool } from './pool/host-pool.ts';
@@ -33,6 +35,8 @@ export interface ClusterParts {
   readonly discovery: Discovery;
   /** `STATIC`, `STRICT_DNS`, ... as in the configuration. */
   readonly type: string;
+  /** The service behind a `sluice.in_process` cluster, or null. */
+  readonly inProcess: InProcessInstance | null;
   /** The transport socket for a host, by its metadata. */
   transportFor(description: HostDescription): UpstreamTransportSocketFactory;
   readonly trackEndpoints: boolean;
@@ -61,6 +65,7 @@ export class Cluster implements UpstreamCluster, DiscoveryListener, CheckedClust
   readonly balancer: Balancer;
   readonly outlier: OutlierDetector | null;
   readonly health: HealthChecker | null;
+  readonly inProcess: InProcessInstance | null;
   /** Whether the first list of hosts has come (or has failed to). */
   initialized = false;
   readonly #parts: ClusterParts;
@@ -76,6 +81,7 @@ export class Cluster implements UpstreamCluster, DiscoveryListener, CheckedClust
     this.#parts = parts;
     this.info = parts.facts;
     this.type = parts.type;
+    this.inProcess = parts.inProcess;
     const { pools, facts } = parts;
     this.balancer = createBalancer(parts.balancing, pools.random, facts.stats);
     this.outlier = parts.createOutlierDetector(this);
@@ -122,6 +128,7 @@ export class Cluster implements UpstreamCluster, DiscoveryListener, CheckedClust
     serverName: string,
   ): HttpPool {
     const own = host as UpstreamHost; // hosts come from chooseHost of this cluster
+    if (this.inProcess !== null) return this.#inProcessPool(own, priority, this.inProcess);
     const protocol = this.#poolProtocol(downstreamProtocol);
     if (serverName !== '') return this.#namedPool(own, priority, protocol, serverName);
     const slot = (priority === 'default' ? 0 : 2) + (protocol === 'http2' ? 1 : 0);
@@ -251,6 +258,17 @@ export class Cluster implements UpstreamCluster, DiscoveryListener, CheckedClust
     const { mode } = this.#parts.pools.http;
     if (mode === 'downstream') return downstreamProtocol === 'HTTP/2' ? 'http2' : 'http1';
     return mode;
+  }
+
+  #inProcessPool(host: UpstreamHost, priority: 'default' | 'high', service: InProcessInstance): HttpPool {
+    const slot = priority === 'default' ? 0 : 2;
+    host.pools[slot] ??= new InProcessPool(
+      host,
+      service,
+      this.info.breaker(priority),
+      this.#parts.pools.clock.wallMs(),
+    );
+    return host.pools[slot]!;
   }
 
   #namedPool(host: UpstreamHost, priority: 'default' | 'high', protocol: PoolProtocol, serverName: string): HttpPool {

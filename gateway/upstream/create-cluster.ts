@@ -15,6 +15,8 @@ import { StaticDiscovery } from './discovery/static-discovery.ts';
 import { createHealthChecker } from './health/create-health-checker.ts';
 import { type HealthCheckConfig, readHealthCheck } from './health/health-check-config.ts';
 import { HealthEventLog, noHealthEvents } from './health/health-events.ts';
+import { InProcessDiscovery } from './in-process/in-process-discovery.ts';
+import { inProcessConfig, readInProcess } from './in-process/read-in-process.ts';
 import { readOutlierConfig } from './outlier/outlier-config.ts';
 import { OutlierDetector } from './outlier/outlier-detector.ts';
 import { readBalancing } from './parse/balancing.ts';
@@ -38,6 +40,8 @@ export function createCluster(config: ClusterMessage, services: UpstreamServices
   const transports = readTransportSockets(config, services, found);
   const connectTimeoutMs = durationMs(config.connectTimeout, defaultConnectTimeoutMs);
   const { type, dns } = readType(config, found);
+  const embedded = inProcessConfig(config);
+  const inProcess = embedded === null ? null : readInProcess(config, embedded, services, found);
   const endpoints = readEndpoints(config.loadAssignment, dns !== null, found.at('load_assignment'));
   if (type === 'LOGICAL_DNS' && endpoints.endpoints.length !== 1) {
     found.error(
@@ -51,9 +55,9 @@ export function createCluster(config: ClusterMessage, services: UpstreamServices
   if (type === 'EDS' && services.createEds === null) found.error('type', 'EDS is not supported here');
   const eds = type === 'EDS' ? (services.createEds?.(config, found) ?? null) : null;
   const bindAddress = readBindAddress(config, found);
-  if (http.mode === 'auto' && !transports.secure) {
+  if (http.mode === 'auto' && embedded === null && !transports.secure) {
     found.error('transport_socket', `ALPN configured for cluster ${config.name} which has a non-ALPN transport socket`);
-  } else if (http.mode === 'auto' && !transports.matchesSecure) {
+  } else if (http.mode === 'auto' && embedded === null && !transports.matchesSecure) {
     const problem = `ALPN configured for cluster ${config.name} which has a non-ALPN transport socket matcher`;
     found.error('transport_socket_matches', problem);
   }
@@ -86,15 +90,18 @@ export function createCluster(config: ClusterMessage, services: UpstreamServices
   const outlier = config.outlierDetection === undefined ? null : readOutlierConfig(config.outlierDetection);
   const discovery: Discovery =
     eds ??
-    (dns === null
-      ? new StaticDiscovery(endpoints)
-      : new DnsDiscovery(endpoints, type === 'LOGICAL_DNS', dns, services, facts.stats));
+    (inProcess !== null
+      ? new InProcessDiscovery(embedded!.service, inProcess)
+      : dns === null
+        ? new StaticDiscovery(endpoints)
+        : new DnsDiscovery(endpoints, type === 'LOGICAL_DNS', dns, services, facts.stats));
   return new Cluster({
     facts,
     balancing,
     pools,
     discovery,
     type,
+    inProcess,
     transportFor: transports.chooser(scope),
     trackEndpoints: config.trackClusterStats?.perEndpointStats === true,
     createHealthChecker: (cluster) => {
@@ -140,7 +147,11 @@ function readType(config: ClusterMessage, found: Diagnostics): { type: string; d
         dns: readDnsCluster(message),
       };
     }
+    if (inProcessConfig(config) !== null) return { type: 'IN_PROCESS', dns: null };
     switch (name) {
+      case 'sluice.in_process':
+        found.error('cluster_type.typed_config', 'a sluice.clusters.in_process.v1.InProcess is needed');
+        return { type: 'IN_PROCESS', dns: null };
       case 'envoy.cluster.static':
         return { type: 'STATIC', dns: null };
       case 'envoy.cluster.strict_dns':

@@ -1,5 +1,6 @@
 import type { LogFile } from '#gateway/api/access-log.ts';
 import type { InitTarget, RuntimeFlags } from '#gateway/api/context.ts';
+import type { InProcessInstance } from '#gateway/api/in-process.ts';
 import type { UpstreamTransportSocketFactory } from '#gateway/api/transport-socket.ts';
 import type { LogRegistry } from '#gateway/base/log.ts';
 import type { Diagnostics } from '#gateway/config/diagnostics.ts';
@@ -9,9 +10,16 @@ import type { Timers } from '#gateway/runtime/timers.ts';
 import type { Scope } from '#gateway/stats/stats.ts';
 import type { Cluster as ClusterMessage } from '#proto-types/envoy/config/cluster/v3/cluster_pb.ts';
 import type { TransportSocket } from '#proto-types/envoy/config/core/v3/base_pb.ts';
+import type { InProcess } from '#proto-types/sluice/clusters/in_process/v1/in_process_pb.ts';
 import type { Discovery } from './discovery/discovery.ts';
 import type { DnsResolver } from './discovery/dns-resolver.ts';
 import type { ClientCodecs } from './pool/codec-factory.ts';
+
+/** Makes the services that clusters of type `sluice.in_process` name. */
+export interface InProcessFactory {
+  /** Makes the service of the cluster called `cluster`, unstarted. Problems go to `found`, at the InProcess message. */
+  create(config: InProcess, cluster: string, found: Diagnostics): InProcessInstance | null;
+}
 
 /** What clusters need of the process and of other parts. */
 export interface UpstreamServices {
@@ -35,6 +43,8 @@ export interface UpstreamServices {
   ): UpstreamTransportSocketFactory;
   /** Builds the discovery of an EDS cluster, or null where there is none. */
   readonly createEds: ((config: ClusterMessage, found: Diagnostics) => Discovery) | null;
+  /** Absent where no service can run in this process. */
+  readonly inProcess?: InProcessFactory;
   /** Opens a file that events of health checks are written to; throws when it cannot be opened. */
   openLog?(path: string): LogFile;
   addInitTarget(target: InitTarget): void;

@@ -16,6 +16,7 @@ import { headerMutation } from './header-mutation.ts';
 import { healthCheckFilter } from './health-check-filter.ts';
 import { httpConnectionManager } from './http-connection-manager.ts';
 import { httpProtocolOptions } from './http-protocol-options.ts';
+import { inProcess } from './in-process.ts';
 import { jwtAuthn } from './jwt-authn.ts';
 import { listener } from './listener.ts';
 import { loadLimits } from './load-limits.ts';
@@ -57,6 +58,7 @@ export const areas: readonly SupportArea[] = [
   healthCheckFilter,
   httpConnectionManager,
   httpProtocolOptions,
+  inProcess,
   jwtAuthn,
   listener,
   networkLimits,

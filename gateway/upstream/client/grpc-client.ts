@@ -4,12 +4,13 @@ import type {
   GrpcStreamCallbacks,
   GrpcUnaryCallbacks,
 } from '#gateway/api/async-client.ts';
-import type { Cancellable, ClusterManager, HttpPool } from '#gateway/api/upstream.ts';
+import type { Cancellable, ClusterManager, Host, HttpPool, UpstreamCluster } from '#gateway/api/upstream.ts';
 import { GrpcStatus } from '#gateway/protocol/grpc/status.ts';
 import { formatGrpcTimeout } from '#gateway/protocol/grpc/timeout.ts';
 import { HeaderMap } from '#gateway/protocol/headers/header-map.ts';
 import { RequestHead } from '#gateway/protocol/headers/message-head.ts';
 import type { Timers } from '#gateway/runtime/timers.ts';
+import { InProcessCall } from '../in-process/in-process-call.ts';
 import { GrpcCall, type GrpcCallListener } from './grpc-call.ts';
 
 /** Where and how a client calls. */
@@ -43,12 +44,21 @@ export class ClusterGrpcClient implements GrpcAsyncClient {
     metadata: HeaderMap | null,
     callbacks: GrpcUnaryCallbacks,
   ): Cancellable | null {
-    const pool = this.#pool();
-    if (typeof pool === 'string') {
-      callbacks.onFailure(GrpcStatus.Unavailable, pool);
+    const cluster = this.#clusters.get(this.#options.clusterName);
+    const host = this.#host(cluster);
+    if (typeof host === 'string') {
+      callbacks.onFailure(GrpcStatus.Unavailable, host);
       return null;
     }
     const limitMs = timeoutMs > 0 ? timeoutMs : this.#options.timeoutMs;
+    const { inProcess } = cluster!;
+    if (inProcess?.isDirect(method) === true) {
+      const direct = new InProcessCall(host, this.#options.maxMessageOctets, callbacks);
+      direct.start(inProcess, method, message);
+      if (direct.closed) return null;
+      if (limitMs > 0) direct.setDeadline(this.#timers, limitMs);
+      return direct;
+    }
     const call = new GrpcCall(
       this.#head(method, metadata, limitMs),
       this.#options.maxMessageOctets,
@@ -56,34 +66,35 @@ export class ClusterGrpcClient implements GrpcAsyncClient {
     );
     if (limitMs > 0) call.setDeadline(this.#timers.create(call), limitMs);
     call.sendOnly(message);
-    call.start(pool);
+    call.start(this.#pool(cluster!, host));
     return call.closed ? null : call;
   }
 
   stream(method: string, metadata: HeaderMap | null, callbacks: GrpcStreamCallbacks): GrpcStream {
     const listener = new StreamListener(callbacks);
     const call = new GrpcCall(this.#head(method, metadata, 0), this.#options.maxMessageOctets, listener);
-    const pool = this.#pool();
-    if (typeof pool === 'string') {
+    const cluster = this.#clusters.get(this.#options.clusterName);
+    const host = this.#host(cluster);
+    if (typeof host === 'string') {
       call.cancel();
-      callbacks.onClose(GrpcStatus.Unavailable, pool);
+      callbacks.onClose(GrpcStatus.Unavailable, host);
     } else {
-      call.start(pool);
+      call.start(this.#pool(cluster!, host));
     }
     return call;
   }
 
-  /** A pool, or why there is none. */
-  #pool(): HttpPool | string {
-    const { clusterName } = this.#options;
-    const cluster = this.#clusters.get(clusterName);
+  /** A host of the cluster, or why there is none. */
+  #host(cluster: UpstreamCluster | null): Host | string {
     if (cluster === null) return 'Cluster not available';
     const host = cluster.chooseHost(null);
-    if (host === null) {
-      cluster.info.stats.noRoutableHosts.inc();
-      cluster.info.stats.chargeResponse(503, true, false, '');
-      return 'no healthy upstream';
-    }
+    if (host !== null) return host;
+    cluster.info.stats.noRoutableHosts.inc();
+    cluster.info.stats.chargeResponse(503, true, false, '');
+    return 'no healthy upstream';
+  }
+
+  #pool(cluster: UpstreamCluster, host: Host): HttpPool {
     const serverName = cluster.info.autoSniHeader === null ? '' : this.#options.authority.replace(/:\d+$/, '');
     return cluster.httpPool(host, 'default', 'HTTP/2', serverName);
   }
