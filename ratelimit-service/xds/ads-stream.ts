@@ -88,6 +88,12 @@ function channelOptions(settings: XdsSettings): Grpc.ChannelOptions {
 /** Throws when a header's name or value cannot be sent. */
 export function callMetadata(grpc: GrpcModule, settings: XdsSettings): Grpc.Metadata {
   const metadata = new grpc.Metadata({ waitForReady: true });
-  for (const [name, value] of settings.CONFIG_GRPC_XDS_CLIENT_ADDITIONAL_HEADERS) metadata.add(name, value);
+  for (const [name, value] of settings.CONFIG_GRPC_XDS_CLIENT_ADDITIONAL_HEADERS) {
+    try {
+      metadata.add(name, value);
+    } catch (error) {
+      throw new Error(`CONFIG_GRPC_XDS_CLIENT_ADDITIONAL_HEADERS: ${(error as Error).message}`);
+    }
+  }
   return metadata;
 }

@@ -21,8 +21,12 @@ const metadataField = 8;
 export function readXdsConfig(resource: Any): RawConfig {
   const type = typeNameOf(resource);
   if (type !== configType) throw new Error(`proto: mismatched message type: got "${configType}", want "${type}"`);
-  const { name, domain, descriptors } = decodeMessage<RateLimitConfig>(configType, resource.value);
-  return { file: name, domain, descriptors: descriptors.map(readDescriptor) };
+  try {
+    const { name, domain, descriptors } = decodeMessage<RateLimitConfig>(configType, resource.value);
+    return { file: name, domain, descriptors: descriptors.map(readDescriptor) };
+  } catch (error) {
+    throw new Error(`proto: cannot parse a ${configType}: ${(error as Error).message}`);
+  }
 }
 
 function readDescriptor(descriptor: RateLimitDescriptor): RawDescriptor {
