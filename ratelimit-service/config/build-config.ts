@@ -1,5 +1,6 @@
 import type { StatsStore } from '../limiter/stats-store.ts';
 import { buildRules } from './build-rules.ts';
+import { type FailureMode, failureModes, parseFailureMode } from './failure-mode.ts';
 import { findKeyCollisions } from './key-collisions.ts';
 import { LimitConfigError } from './limit-config-error.ts';
 import type { DescriptorNode, DomainNode, StructValue } from './rule.ts';
@@ -16,6 +17,7 @@ export interface LimitConfig {
 interface OpenNode {
   readonly children: Map<string, DescriptorNode>;
   readonly wildcards: DescriptorNode[];
+  failureMode?: FailureMode;
 }
 
 /**
@@ -27,7 +29,7 @@ export function buildLimitConfig(
   options: { readonly mergeDomains: boolean; readonly stats: StatsStore },
 ): LimitConfig {
   const domains = new Map<string, OpenNode>();
-  for (const { file, domain, descriptors } of files) {
+  for (const { file, domain, descriptors, failureMode = '' } of files) {
     if (domain === '') throw new LimitConfigError(file, 'config file cannot have empty domain');
     let root = domains.get(domain);
     if (root !== undefined && !options.mergeDomains) {
@@ -37,9 +39,24 @@ export function buildLimitConfig(
       root = { children: new Map(), wildcards: [] };
       domains.set(domain, root);
     }
+    if (failureMode !== '') setFailureMode(file, root, failureMode);
     addDescriptors(file, root, `${domain}.`, descriptors, options.stats);
   }
   return { domains, warnings: findKeyCollisions(domains) };
+}
+
+function setFailureMode(file: string, root: OpenNode, text: string): void {
+  const mode = parseFailureMode(text);
+  if (mode === null) {
+    throw new LimitConfigError(file, `invalid failure_mode '${text}', it is none of ${failureModes.join(', ')}`);
+  }
+  if (root.failureMode !== undefined && root.failureMode !== mode) {
+    throw new LimitConfigError(
+      file,
+      `failure_mode '${text}', but another file of the domain says '${root.failureMode}'`,
+    );
+  }
+  root.failureMode = mode;
 }
 
 function addDescriptors(

@@ -1,5 +1,6 @@
 import type { LimitStats } from '../limiter/limit-stats.ts';
 import type { TakeLimit } from '../store/take.ts';
+import type { FailureMode } from './failure-mode.ts';
 import type { LimitUnit } from './limit-unit.ts';
 
 /** A value that a protobuf Struct can hold. */
@@ -58,4 +59,7 @@ export interface DescriptorNode {
 }
 
 /** A domain is the root of its descriptors. */
-export type DomainNode = Pick<DescriptorNode, 'children' | 'wildcards'>;
+export interface DomainNode extends Pick<DescriptorNode, 'children' | 'wildcards'> {
+  /** What becomes of requests whose counters cannot be asked; as FAILURE_MODE says when absent. */
+  readonly failureMode?: FailureMode;
+}

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { boolean, duration, integer, port, text } from './environment-values.ts';
+import { type RedisTroubleSettings, redisNotices, redisProblems, redisShape } from './settings-redis.ts';
 import { type XdsSettings, xdsProblems, xdsShape } from './settings-xds.ts';
 
 /** A wrong environment: every problem on a line of its own. */
@@ -22,6 +23,7 @@ const redis = (prefix: string, url: string): Record<string, z.ZodType> => ({
 });
 
 const schema = z.object({
+  ...redisShape,
   ...xdsShape,
   HOST: text('0.0.0.0'),
   PORT: port(8080),
@@ -70,13 +72,15 @@ const schema = z.object({
     .string()
     .default('redis')
     .transform((value) => (value === '' ? 'redis' : value.toLowerCase()))
-    .refine((value) => value === 'redis' || value === 'memory', 'is neither redis nor memory'),
+    // What memcached has to say is said by redisProblems.
+    .refine((value) => ['redis', 'memory', 'memcache'].includes(value), 'is neither redis nor memory'),
   MEMORY_MAX_COUNTERS: integer(1_000_000, 0x7fff_ffff),
   STOP_CACHE_KEY_INCREMENT_WHEN_OVERLIMIT: boolean(false),
   ALL_OR_NOTHING: boolean(false),
   KEY_FORMAT: z.enum(['reference', 'escaped'], 'is neither reference nor escaped').default('reference'),
   SHADOW_MODE: boolean(false),
   QUOTA_MODE: boolean(false),
+  RESPONSE_DYNAMIC_METADATA: boolean(false),
   LIMIT_RESPONSE_HEADERS_ENABLED: boolean(false),
   LIMIT_LIMIT_HEADER: text('RateLimit-Limit'),
   LIMIT_REMAINING_HEADER: text('RateLimit-Remaining'),
@@ -107,7 +111,7 @@ export interface RedisSettings {
 }
 
 /** The service's settings: the environment's names and, for durations, milliseconds. */
-export interface Settings extends XdsSettings {
+export interface Settings extends RedisTroubleSettings, XdsSettings {
   readonly HOST: string;
   readonly PORT: number;
   readonly DEBUG_HOST: string;
@@ -155,6 +159,7 @@ export interface Settings extends XdsSettings {
   readonly KEY_FORMAT: 'reference' | 'escaped';
   readonly SHADOW_MODE: boolean;
   readonly QUOTA_MODE: boolean;
+  readonly RESPONSE_DYNAMIC_METADATA: boolean;
   readonly LIMIT_RESPONSE_HEADERS_ENABLED: boolean;
   readonly LIMIT_LIMIT_HEADER: string;
   readonly LIMIT_REMAINING_HEADER: string;
@@ -169,19 +174,18 @@ export interface Settings extends XdsSettings {
   readonly REDIS_STARTUP_MAX_INTERVAL: number;
   readonly REDIS_STARTUP_MAX_ELAPSED_TIME: number;
   readonly redis: RedisSettings;
+  /** What is set and has no effect, each as a sentence for the log. */
+  readonly notices: readonly string[];
   /** Null unless REDIS_PERSECOND. */
   readonly redisPerSecond: RedisSettings | null;
 }
 
 /** What the reference service knows and this one does not, with the value that means "not used". */
 const unsupported: Readonly<Record<string, readonly string[]>> = {
-  RESPONSE_DYNAMIC_METADATA: ['false'],
   USE_DOG_STATSD_MOGRIFIERS: [''],
   PROMETHEUS_MAPPER_YAML: [''],
   PROMETHEUS_RESPONSE_TIME_AS_MILLISECONDS: ['false'],
   TRACING_ENABLED: ['false'],
-  MEMCACHE_HOST_PORT: [''],
-  MEMCACHE_SRV: [''],
 };
 
 /** Every variable that means something here, those that are refused included. */
@@ -209,6 +213,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
       );
     }
   }
+  problems.push(...redisProblems(env));
   if (first !== null && first['REDIS_TYPE'] === 'sentinel' && String(first['REDIS_URL']).split(',').length < 2) {
     problems.push(
       'Expected master name and a list of urls for the sentinels, in the format: <redis master name>,<sentinel1>,...,<sentineln>',
@@ -217,6 +222,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
   if (problems.length > 0 || main === null) throw new SettingsError(problems.join('\n'));
   return {
     ...main,
+    notices: redisNotices(env),
     redis: redisSettings(first!, 'REDIS_'),
     redisPerSecond: main.REDIS_PERSECOND ? redisSettings(second!, 'REDIS_PERSECOND_') : null,
   };

@@ -39,6 +39,8 @@ export interface RawDescriptor {
 export interface RawConfig {
   readonly file: string;
   readonly domain: string;
+  /** Empty or absent when not given. */
+  readonly failureMode?: string;
   readonly descriptors: readonly RawDescriptor[];
 }
 
@@ -64,6 +66,7 @@ const knownKeys: ReadonlySet<string> = new Set([
   'value_to_metric',
   'share_threshold',
   'metadata',
+  'failure_mode',
 ]);
 
 /** Aliases may expand to at most this many nodes: a small file must not become a large one. */
@@ -81,7 +84,7 @@ export function parseLimitYaml(file: string, text: string): RawConfig {
     logLevel: 'silent',
   });
   const document = Array.isArray(documents) ? documents[0] : undefined;
-  if (document === undefined || document.contents === null) return { file, domain: '', descriptors: [] };
+  if (document === undefined || document.contents === null) return emptyConfig(file);
   const syntax = document.errors[0];
   if (syntax !== undefined) {
     const line = lines.linePos(syntax.pos[0]).line;
@@ -89,27 +92,35 @@ export function parseLimitYaml(file: string, text: string): RawConfig {
   }
   const problems = new TypeProblems(file, lines, document, maxAliasCount);
   const root = problems.resolve(document.contents);
-  if (isScalar(root) && root.value === null) return { file, domain: '', descriptors: [] };
+  if (isScalar(root) && root.value === null) return emptyConfig(file);
   if (!isMap(root)) {
     problems.add(root, 'map[interface {}]interface {}');
     throw problems.error();
   }
-  checkKeys(file, root, problems);
+  checkKeys(file, root, problems, true);
   const config: RawConfig = {
     file,
     domain: problems.text(field(root, 'domain', problems)),
+    failureMode: problems.text(field(root, 'failure_mode', problems)),
     descriptors: readDescriptors(field(root, 'descriptors', problems), problems),
   };
   if (problems.found) throw problems.error();
   return config;
 }
 
+function emptyConfig(file: string): RawConfig {
+  return { file, domain: '', failureMode: '', descriptors: [] };
+}
+
 /** Refuses keys that mean nothing anywhere, lists of anything but maps, and values of types that no field has. */
-function checkKeys(file: string, map: YAMLMap, problems: TypeProblems): void {
+function checkKeys(file: string, map: YAMLMap, problems: TypeProblems, root = false): void {
   for (const { key, value } of problems.pairs(map)) {
     if (typeof key !== 'string') throw new LimitConfigError(file, `config error, key is not of type string: ${key}`);
     if (!knownKeys.has(key)) throw new LimitConfigError(file, `config error, unknown key '${key}'`);
     if (key === 'metadata') continue;
+    if (key === 'failure_mode' && !root) {
+      throw new LimitConfigError(file, 'config error, failure_mode belongs beside domain, not further down');
+    }
     if (isMap(value)) checkKeys(file, value, problems);
     else if (isSeq(value)) {
       for (const item of value.items) {

@@ -1,5 +1,5 @@
 import type { LimitConfig } from '../config/build-config.ts';
-import type { DescriptorNode, DomainNode, LimitRule } from '../config/rule.ts';
+import type { DescriptorNode, DomainNode, LimitRule, StructValue } from '../config/rule.ts';
 import type { DescriptorEntry } from './request.ts';
 import { dynamicStatsKey, type MatchedEntry, patternOf } from './stats-key.ts';
 import type { StatsStore } from './stats-store.ts';
@@ -11,6 +11,8 @@ export interface FoundRule {
   readonly rules: readonly LimitRule[];
   /** Values to count by, in the order of the entries: a pattern where all its values share one counter. */
   readonly counterValues: readonly string[];
+  /** The rule's `metadata`; null when it has none. */
+  readonly metadata: StructValue;
 }
 
 /**
@@ -38,7 +40,7 @@ export function findRule(
   const statsKey = dynamicStatsKey(domainName, path, entries);
   const rules =
     statsKey === null ? last.rules : last.rules.map((rule) => renamed(rule, last, statsKey, domainName, stats));
-  return { rules, counterValues: values };
+  return { rules, counterValues: values, metadata: last.metadata };
 }
 
 /** A rule whose statistics have a name that the request made; one of several keeps what tells it from the others. */

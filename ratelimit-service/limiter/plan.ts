@@ -1,5 +1,6 @@
 import { LimitAlgorithm } from '../config/algorithm.ts';
 import type { LimitConfig } from '../config/build-config.ts';
+import type { FailureMode } from '../config/failure-mode.ts';
 import { unitSeconds } from '../config/limit-unit.ts';
 import type { LimitRule } from '../config/rule.ts';
 import { type TakeLimit, takeLimit } from '../store/take.ts';
@@ -8,7 +9,8 @@ import { type ExemptHits, type ExemptionRules, exemptRules } from './exemptions.
 import { type FoundRule, findDomain, findRule } from './find-rule.ts';
 import type { KeyTallies, KeyTally } from './key-tally.ts';
 import { nearLimitThreshold } from './limit-stats.ts';
-import type { LimitDescriptor, LimitRequest } from './request.ts';
+import type { DescriptorEntry, LimitDescriptor, LimitRequest } from './request.ts';
+import { type RequestMetadata, requestMetadata } from './request-metadata.ts';
 import type { StatsStore } from './stats-store.ts';
 
 /** What is to be done for one descriptor of a request: everything that does not depend on the time or the counter. */
@@ -50,8 +52,12 @@ export interface RequestPlan {
   readonly counted: number;
   /** Hits that exemptions let through; null for none. */
   readonly exempted: readonly ExemptHits[] | null;
+  /** RESPONSE_DYNAMIC_METADATA; null when it is off. */
+  readonly metadata: RequestMetadata | null;
   /** Why the request is refused, or null. */
   readonly error: string | null;
+  /** What becomes of it when its counters cannot be asked. */
+  readonly failureMode: FailureMode;
   /** The domain that no file has, or null. */
   readonly unknownDomain: string | null;
 }
@@ -64,6 +70,10 @@ export interface PlanOptions {
   readonly quotaMode: boolean;
   /** KEY_FORMAT=escaped: no two descriptors share a key, and none is shared with the reference service. */
   readonly escapeKeys?: boolean;
+  /** FAILURE_MODE; `error` when absent. */
+  readonly failureMode?: FailureMode;
+  /** RESPONSE_DYNAMIC_METADATA: answers tell about their requests. */
+  readonly dynamicMetadata?: boolean;
   /** What is let through for a while; null for nothing. */
   readonly exemptions?: ExemptionRules | null;
   /** Makes the tallies of hottest keys; null for no such list. */
@@ -118,7 +128,9 @@ export function planRequest(
     takes: descriptors.some(({ takes }) => takes),
     counted: descriptors.reduce((count, { windowSeconds }) => (windowSeconds === 0 ? count : count + 1), 0),
     exempted: exempted.length === 0 ? null : exempted,
+    metadata: options.dynamicMetadata === true ? metadataOf(request, found, descriptors, statuses) : null,
     error: null,
+    failureMode: domain?.failureMode ?? options.failureMode ?? 'error',
     unknownDomain: domain === null ? request.domain : null,
   };
 }
@@ -128,12 +140,35 @@ function withoutRefusal(plan: DescriptorPlan): DescriptorPlan {
   return plan.quota && plan.take?.enforced === true ? { ...plan, take: { ...plan.take, enforced: false } } : plan;
 }
 
+function metadataOf(
+  request: LimitRequest,
+  found: readonly (FoundRule | null)[],
+  descriptors: readonly DescriptorPlan[],
+  statuses: readonly number[],
+): RequestMetadata {
+  const counted = new Set(statuses.filter((_, i) => descriptors[i]!.windowSeconds !== 0));
+  return requestMetadata(
+    request,
+    found.map((each, i) => (counted.has(i) ? (each?.metadata ?? null) : null)),
+  );
+}
+
 function hitsOf(request: LimitRequest, { hitsAddend }: LimitDescriptor): number {
   return Math.min(hitsAddend ?? Math.max(1, request.hitsAddend), maxHits);
 }
 
 function refused(error: string): RequestPlan {
-  return { descriptors: [], statuses: null, takes: false, counted: 0, exempted: null, error, unknownDomain: null };
+  return {
+    descriptors: [],
+    statuses: null,
+    takes: false,
+    counted: 0,
+    exempted: null,
+    metadata: null,
+    error,
+    failureMode: 'error',
+    unknownDomain: null,
+  };
 }
 
 function overrideRule(domain: string, descriptor: LimitDescriptor, stats: StatsStore): FoundRule {
@@ -160,6 +195,7 @@ function overrideRule(domain: string, descriptor: LimitDescriptor, stats: StatsS
       },
     ],
     counterValues: entries.map(({ value }) => value),
+    metadata: null,
   };
 }
 
@@ -172,24 +208,41 @@ function planDescriptor(
   options: PlanOptions,
 ): DescriptorPlan {
   const quota = rule?.unlimited === true ? false : options.quotaMode || rule?.quotaMode === true;
-  const rest = { hits, quota, resetSeconds: -1, tally: null, key: '', keyWindow: -1 };
-  if (rule === null || rule.unlimited) {
-    return { ...rest, rule, keyPrefix: '', windowSeconds: 0, take: null, takes: false, near: 0 };
-  }
-  const refund = descriptor.isNegativeHits === true;
-  const { take, requestsPerUnit } = rule;
-  const keyOf = options.escapeKeys === true ? escapedKeyPrefix : counterKeyPrefix;
-  const keyPrefix = keyOf(options.keyPrefix, rule, request.domain, descriptor.entries, values);
+  const limited = rule !== null && !rule.unlimited;
+  const refund = limited && descriptor.isNegativeHits === true;
+  const take = limited ? rule.take : null;
+  const keyPrefix = limited ? keyOf(request.domain, descriptor.entries, rule, values, options) : '';
+  // Written out, without spreading a common part: that costs as much as all the rest.
   return {
-    ...rest,
-    tally: options.tallies?.tallyOf(keyPrefix, request.domain, rule, descriptor.entries, values) ?? null,
     rule,
     keyPrefix,
-    windowSeconds: rule.windowSeconds,
+    windowSeconds: limited ? rule.windowSeconds : 0,
     hits: refund ? -hits : hits,
     take,
-    takes: refund || take.algorithm !== LimitAlgorithm.FixedWindow,
+    takes: refund || (take !== null && take.algorithm !== LimitAlgorithm.FixedWindow),
     // Counters are told by what remains below the limit, so a bucket's burst shifts where "near" begins.
-    near: requestsPerUnit - take.capacity + nearLimitThreshold(take.capacity, options.nearLimitRatio),
+    near:
+      take === null
+        ? 0
+        : rule!.requestsPerUnit - take.capacity + nearLimitThreshold(take.capacity, options.nearLimitRatio),
+    quota,
+    resetSeconds: -1,
+    tally:
+      take === null || options.tallies == null
+        ? null
+        : options.tallies.tallyOf(keyPrefix, request.domain, rule!, descriptor.entries, values),
+    key: '',
+    keyWindow: -1,
   };
+}
+
+function keyOf(
+  domain: string,
+  entries: readonly DescriptorEntry[],
+  rule: LimitRule,
+  values: readonly string[],
+  { keyPrefix, escapeKeys }: PlanOptions,
+): string {
+  const format = escapeKeys === true ? escapedKeyPrefix : counterKeyPrefix;
+  return format(keyPrefix, rule, domain, entries, values);
 }

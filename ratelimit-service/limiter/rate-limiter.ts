@@ -5,6 +5,7 @@ import type { CounterStore } from '../store/counter-store.ts';
 import type { LocalCache } from '../store/local-cache.ts';
 import type { Take } from '../store/take.ts';
 import { answerPerStatus } from './answer-per-status.ts';
+import type { FailedCalls } from './failed-calls.ts';
 import { HeldCall, type HeldCallReceiver } from './held-call.ts';
 import { recordDecision } from './limit-stats.ts';
 import type { DescriptorPlan, RequestPlan } from './plan.ts';
@@ -32,11 +33,13 @@ export class RateLimiter {
   readonly #cache: LocalCache | null;
   readonly #holdBack: boolean;
   readonly #allOrNothing: boolean;
+  readonly #failures: FailedCalls | null;
 
   /**
    * `holdBack`: STOP_CACHE_KEY_INCREMENT_WHEN_OVERLIMIT. Counters are read first, and when one of a request would go over
    * its limit, only those that would are counted. `allOrNothing`: ALL_OR_NOTHING. A request that is over one of its limits
    * counts on none, in one step of the store; calls with limits that are no fixed windows do so with `holdBack` as well.
+   * `failures` answers for counters that cannot be asked; without it they are errors.
    */
   constructor(
     store: CounterStore,
@@ -45,6 +48,7 @@ export class RateLimiter {
     cache: LocalCache | null,
     holdBack = false,
     allOrNothing = false,
+    failures: FailedCalls | null = null,
   ) {
     this.#store = store;
     this.#clock = clock;
@@ -52,6 +56,7 @@ export class RateLimiter {
     this.#cache = cache;
     this.#holdBack = holdBack;
     this.#allOrNothing = allOrNothing;
+    this.#failures = failures;
   }
 
   /** Counts a request. */
@@ -68,7 +73,7 @@ export class RateLimiter {
       waiter.onLimited(plan, new Array<number>(plan.descriptors.length).fill(0), nowSeconds);
       return;
     }
-    const call = new LimitCall(plan, waiter, nowSeconds, this.#stats, this.#cache);
+    const call = new LimitCall(plan, waiter, nowSeconds, this.#stats, this.#cache, this.#failures);
     for (const each of plan.descriptors) if (each.windowSeconds !== 0) this.#prepare(each, nowSeconds);
     if (this.#allOrNothing || (this.#holdBack && plan.takes)) this.#take(plan, call, true);
     else if (this.#holdBack) new HeldCall(plan, call, this.#store).start(this.#cache, nowSeconds);
@@ -121,9 +126,18 @@ class LimitCall implements HeldCallReceiver {
   /** -1 where the window's end says it; null when it says so everywhere. */
   readonly #resets: number[] | null;
   #pending: number;
+  readonly #failures: FailedCalls | null;
   #error: string | null = null;
+  #failed: number[] | null = null;
 
-  constructor(plan: RequestPlan, waiter: LimitWaiter, nowSeconds: number, stats: StatsStore, cache: LocalCache | null) {
+  constructor(
+    plan: RequestPlan,
+    waiter: LimitWaiter,
+    nowSeconds: number,
+    stats: StatsStore,
+    cache: LocalCache | null,
+    failures: FailedCalls | null,
+  ) {
     this.#plan = plan;
     this.#waiter = waiter;
     this.#nowSeconds = nowSeconds;
@@ -132,6 +146,7 @@ class LimitCall implements HeldCallReceiver {
     this.#after = new Array<number>(plan.descriptors.length).fill(0);
     this.#resets = plan.takes ? new Array<number>(plan.descriptors.length).fill(-1) : null;
     this.#pending = plan.counted;
+    this.#failures = failures;
   }
 
   onCounter(index: number, after: number, resetSeconds = -1): void {
@@ -164,8 +179,10 @@ class LimitCall implements HeldCallReceiver {
     this.#settle();
   }
 
-  onCounterError(_index: number, message: string): void {
+  onCounterError(index: number, message: string): void {
     this.#error = message;
+    this.#failed ??= [];
+    this.#failed.push(index);
     this.#settle();
   }
 
@@ -184,9 +201,16 @@ class LimitCall implements HeldCallReceiver {
         const { plan, after } = answerPerStatus(this.#plan, this.#after, this.#resets, this.#nowSeconds);
         this.#waiter.onLimited(plan, after, this.#nowSeconds);
       }
-    } else {
+    } else this.#fail(this.#error, this.#failed!);
+  }
+
+  #fail(message: string, failed: readonly number[]): void {
+    const call = { plan: this.#plan, after: this.#after, resets: this.#resets, failed, nowSeconds: this.#nowSeconds };
+    const answer = this.#failures?.answer(call) ?? null;
+    if (answer !== null) this.#waiter.onLimited(answer.plan, answer.after, this.#nowSeconds);
+    else {
       this.#stats.redisError++;
-      this.#waiter.onLimitError(this.#error);
+      this.#waiter.onLimitError(message);
     }
   }
 }

@@ -1,3 +1,4 @@
+import { RedisStats } from '../store/redis-stats.ts';
 import { BoundedNames } from './bounded-names.ts';
 import { cleanStatName, LimitStats } from './limit-stats.ts';
 
@@ -32,6 +33,8 @@ export class StatsStore {
   configLoadError = 0;
   globalShadowMode = 0;
   redisError = 0;
+  /** What happened between the service and its Redis. */
+  readonly redis: RedisStats = new RedisStats();
   serviceError = 0;
   /** Calls by gRPC method. */
   readonly calls: Map<string, number> = new Map();

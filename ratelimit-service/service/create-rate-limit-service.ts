@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { type ServerType, serve } from '@hono/node-server';
 import type { Hono } from 'hono';
 import type { LogRegistry } from '#gateway/base/log.ts';
@@ -6,15 +5,12 @@ import type { Clock } from '#gateway/runtime/clock.ts';
 import type { Random } from '#gateway/runtime/random.ts';
 import type { Timers } from '#gateway/runtime/timers.ts';
 import type { LimitConfig } from '../config/build-config.ts';
-import type { RedisSettings, Settings } from '../config/settings.ts';
+import type { Settings } from '../config/settings.ts';
+import { FailedCalls } from '../limiter/failed-calls.ts';
 import { RateLimiter } from '../limiter/rate-limiter.ts';
 import { StatsStore } from '../limiter/stats-store.ts';
-import { createRedisClient, waitForRedis } from '../store/connect-redis.ts';
-import type { CounterStore } from '../store/counter-store.ts';
 import { LocalCache } from '../store/local-cache.ts';
-import { MemoryStore } from '../store/memory-store.ts';
-import { PerSecondStore } from '../store/per-second-store.ts';
-import { RedisStore } from '../store/redis-store.ts';
+import { LocalEstimate } from '../store/local-estimate.ts';
 import { openConfigSource, startConfigSource } from './config-sources.ts';
 import { createDebugApi } from './debug-api.ts';
 import { HealthApi } from './grpc-health.ts';
@@ -25,6 +21,7 @@ import { GrpcTls, type GrpcTlsOptions } from './grpc-tls.ts';
 import { Health } from './health.ts';
 import { createJsonApi } from './json-api.ts';
 import { LimitService } from './limit-service.ts';
+import { openStore } from './open-store.ts';
 import { StatsFlusher } from './stats-flusher.ts';
 import { createStatsSink } from './stats-sinks.ts';
 
@@ -70,22 +67,28 @@ export async function createRateLimitService(
 ): Promise<RateLimitService | null> {
   const { settings, timers, random, logs, clock } = options;
   const log = logs.get('ratelimit');
+  for (const notice of settings.notices) log.warning(notice);
   const stats = new StatsStore();
   const health = new Health(settings.HEALTHY_WITH_AT_LEAST_ONE_CONFIG_LOADED);
   const source = await openConfigSource(options, stats);
-  const store = await openStore(options, stopped);
+  const store = await openStore(options, stats.redis, stopped);
   if (store === null) return null;
   health.setStore(true);
   const cacheOctets = settings.LOCAL_CACHE_SIZE_IN_BYTES;
   const cache = cacheOctets > 0 ? new LocalCache(cacheOctets) : null;
   const holdBack = settings.STOP_CACHE_KEY_INCREMENT_WHEN_OVERLIMIT;
+  const allOrNothing = settings.ALL_OR_NOTHING;
+  const estimate = new LocalEstimate(clock, settings.LOCAL_FALLBACK_REPLICAS, settings.LOCAL_FALLBACK_MAX_COUNTERS);
+  const failures = new FailedCalls(stats.redis, estimate, ({ takes }) => allOrNothing || (holdBack && takes));
   const limits = new LimitService(
-    new RateLimiter(store, clock, stats, cache, holdBack, settings.ALL_OR_NOTHING),
+    new RateLimiter(store, clock, stats, cache, holdBack, allOrNothing, failures),
     stats,
     {
       keyPrefix: settings.CACHE_KEY_PREFIX,
       nearLimitRatio: settings.NEAR_LIMIT_RATIO,
       quotaMode: settings.QUOTA_MODE,
+      dynamicMetadata: settings.RESPONSE_DYNAMIC_METADATA,
+      failureMode: settings.FAILURE_MODE,
       escapeKeys: settings.KEY_FORMAT === 'escaped',
       shadowMode: settings.SHADOW_MODE,
       headers: settings.LIMIT_RESPONSE_HEADERS_ENABLED
@@ -152,51 +155,6 @@ export async function createRateLimitService(
   }
 }
 
-async function openStore(options: RateLimitServiceOptions, stopped: () => boolean): Promise<CounterStore | null> {
-  const { settings, clock } = options;
-  if (settings.BACKEND_TYPE === 'memory') return new MemoryStore(clock, settings.MEMORY_MAX_COUNTERS);
-  const main = await openRedis(options, settings.redis, stopped);
-  if (main === null || settings.redisPerSecond === null) return main;
-  const perSecond = await openRedis(options, settings.redisPerSecond, stopped);
-  if (perSecond !== null) return new PerSecondStore(main, perSecond);
-  main.close();
-  return null;
-}
-
-async function openRedis(
-  { settings, timers, random, logs }: RateLimitServiceOptions,
-  redis: RedisSettings,
-  stopped: () => boolean,
-): Promise<CounterStore | null> {
-  const log = logs.get('redis');
-  const client = createRedisClient(
-    {
-      ...redis,
-      tls: redis.tls
-        ? {
-            ca: readOptional(settings.REDIS_TLS_CACERT),
-            cert: readOptional(settings.REDIS_TLS_CLIENT_CERT),
-            key: readOptional(settings.REDIS_TLS_CLIENT_KEY),
-            skipHostname: settings.REDIS_TLS_SKIP_HOSTNAME_VERIFICATION,
-          }
-        : null,
-    },
-    log,
-  );
-  const backoff = {
-    initialMs: settings.REDIS_STARTUP_INITIAL_INTERVAL,
-    maxMs: settings.REDIS_STARTUP_MAX_INTERVAL,
-    maxElapsedMs: settings.REDIS_STARTUP_MAX_ELAPSED_TIME,
-  };
-  const shownUrl = redis.url.replace(/^.*@/, '***@');
-  if (!(await waitForRedis(client, shownUrl, backoff, { timers, log, stopped }))) {
-    client.disconnect();
-    return null;
-  }
-  const jitterMaxSeconds = settings.EXPIRATION_JITTER_MAX_SECONDS;
-  return new RedisStore(client, { jitterMaxSeconds, timeoutMs: redis.timeoutMs, random, timers });
-}
-
 function tlsOptions(settings: Settings): GrpcTlsOptions {
   return {
     certPath: settings.GRPC_SERVER_TLS_CERT,
@@ -204,10 +162,6 @@ function tlsOptions(settings: Settings): GrpcTlsOptions {
     clientCaPath: settings.GRPC_CLIENT_TLS_CACERT,
     clientSan: settings.GRPC_CLIENT_TLS_SAN,
   };
-}
-
-function readOptional(path: string): string | null {
-  return path === '' ? null : readFileSync(path, 'utf8');
 }
 
 async function listenHttp(app: Hono, hostname: string, port: number, servers: ServerType[]): Promise<number> {

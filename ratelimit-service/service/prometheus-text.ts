@@ -36,6 +36,7 @@ export function prometheusText(stats: StatsStore): string {
   for (const [method, value] of stats.calls) {
     add('ratelimit_service_total_requests', `{grpc_method="${escapeLabel(method)}"}`, value);
   }
+  for (const [name, value] of stats.redis.counters()) add(plainName(name), '', value);
   add('ratelimit_service_config_load_success', '', stats.configLoadSuccess);
   add('ratelimit_service_config_load_error', '', stats.configLoadError);
   add('ratelimit_service_global_shadow_mode', '', stats.globalShadowMode);

@@ -29,5 +29,6 @@ export function* statLines(stats: StatsStore): Generator<StatLine> {
   yield { name: 'ratelimit.service.global_shadow_mode', value: stats.globalShadowMode };
   yield { name: 'ratelimit.service.call.should_rate_limit.redis_error', value: stats.redisError };
   yield { name: 'ratelimit.service.call.should_rate_limit.service_error', value: stats.serviceError };
+  for (const [name, value] of stats.redis.counters()) yield { name, value };
   for (const [method, value] of stats.calls) yield { name: `ratelimit_server.${method}.total_requests`, value };
 }

@@ -134,6 +134,8 @@ test('responses are what the generic reader takes them for', () => {
     counted: 3,
     exempted: null,
     error: null,
+    failureMode: 'error',
+    metadata: null,
     unknownDomain: null,
   };
   const now = 1_795_293_151;

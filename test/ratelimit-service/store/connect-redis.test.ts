@@ -1,18 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Redis } from 'ioredis';
-import { Logger } from '#gateway/base/log.ts';
+import { JitteredBackoff } from '#gateway/base/jittered-backoff.ts';
+import { createSeededRandom } from '#gateway/runtime/random.ts';
 import { createRedisClient } from '#ratelimit/store/connect-redis.ts';
+import { redisTarget, silentLog } from '../support/open-redis-store.ts';
 
-const target = {
-  type: 'single',
-  socketType: 'tcp',
-  auth: '',
-  sentinelAuth: '',
-  tls: null,
-  timeoutMs: 100,
-} as const;
-const log = new Logger('redis', { write: () => {} }, 'off');
+const reconnect = new JitteredBackoff(10, 10, createSeededRandom(1));
 
 const cases: readonly (readonly [url: string, auth: string, expected: readonly unknown[]])[] = [
   ['cache:6380', '', ['cache', 6380, null, null]],
@@ -23,7 +17,7 @@ const cases: readonly (readonly [url: string, auth: string, expected: readonly u
 
 for (const [url, auth, expected] of cases) {
   test(`REDIS_URL ${url} with REDIS_AUTH '${auth}'`, () => {
-    const client = createRedisClient({ ...target, url, auth }, log) as Redis;
+    const client = createRedisClient(redisTarget({ url, auth }), silentLog, reconnect) as Redis;
     const { host, port, username, password } = client.options;
     assert.deepEqual([host, port, username ?? null, password ?? null], expected);
     client.disconnect();

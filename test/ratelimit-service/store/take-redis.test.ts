@@ -1,42 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Redis } from 'ioredis';
-import { Logger } from '#gateway/base/log.ts';
-import { systemClock } from '#gateway/runtime/clock.ts';
 import { createSeededRandom } from '#gateway/runtime/random.ts';
-import { createSystemTimers } from '#gateway/runtime/timers.ts';
 import { LimitAlgorithm } from '#ratelimit/config/algorithm.ts';
-import { createRedisClient, waitForRedis } from '#ratelimit/store/connect-redis.ts';
 import type { CounterStore } from '#ratelimit/store/counter-store.ts';
 import { hashSlot } from '#ratelimit/store/hash-slot.ts';
 import { MemoryStore } from '#ratelimit/store/memory-store.ts';
 import { PerSecondStore } from '#ratelimit/store/per-second-store.ts';
-import { RedisStore } from '#ratelimit/store/redis-store.ts';
 import { type Take, type TakeLimit, takeLimit } from '#ratelimit/store/take.ts';
 import { TakeBatch } from '#ratelimit/store/take-batch.ts';
 import { peerTest } from '#test/support/peers.ts';
 import { startRedis } from '#test/support/redis.ts';
+import { type OpenedStore, openRedisStore } from '../support/open-redis-store.ts';
 import { VirtualWall } from '../support/virtual-wall.ts';
 
-const timers = createSystemTimers(systemClock);
-const log = new Logger('redis', { write: () => {} }, 'off');
-
-async function connect(port: number): Promise<{ store: RedisStore; client: Redis }> {
-  const url = `127.0.0.1:${port}`;
-  const target = {
-    type: 'single',
-    url,
-    socketType: 'tcp',
-    auth: '',
-    sentinelAuth: '',
-    tls: null,
-    timeoutMs: 2000,
-  } as const;
-  const client = createRedisClient(target, log) as Redis;
-  const backoff = { initialMs: 50, maxMs: 50, maxElapsedMs: 5000 };
-  await waitForRedis(client, url, backoff, { timers, log, stopped: () => false });
-  const options = { jitterMaxSeconds: 0, timeoutMs: 2000, random: createSeededRandom(1), timers };
-  return { client, store: new RedisStore(client, options) };
+async function connect(port: number): Promise<OpenedStore> {
+  return await openRedisStore(port);
 }
 
 /** Answers as `after:reset`, or the error, in the order of the takes. */
@@ -234,38 +212,4 @@ test('slots of a cluster are those of its specification', () => {
   assert.equal(hashSlot('{user1000}.following'), hashSlot('user1000'));
   assert.equal(hashSlot('foo{}{bar}'), hashSlot('foo{}{bar}x'.slice(0, -1)));
   assert.notEqual(hashSlot('foo{}{bar}'), hashSlot('bar'));
-});
-
-// A client that looks like a cluster's and runs every script on one server.
-peerTest('redis-server', 'a cluster: one script call for each slot, all or nothing across them', async (binary) => {
-  const redis = await startRedis(binary);
-  const { store: single, client } = await connect(redis.port);
-  const asCluster = new Proxy(client, {
-    get: (target, name) => {
-      if (name === 'isCluster') return true;
-      const value: unknown = Reflect.get(target, name);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
-  const options = { jitterMaxSeconds: 0, timeoutMs: 2000, random: createSeededRandom(1), timers };
-  const store = new RedisStore(asCluster, options);
-  try {
-    const limit = takeLimit(LimitAlgorithm.SlidingWindow, 5, 0, 3600, true);
-    const small = takeLimit(LimitAlgorithm.Bucket, 1, 2, 3600, true);
-    assert.notEqual(hashSlot('s:a'), hashSlot('g:b'));
-    const outcomes: string[] = [];
-    for (let i = 0; i < 4; i++) {
-      const [a, b] = await ask(store, [take(limit, 's:a', 1, 0), take(small, 'g:b', 1, 1)], true);
-      outcomes.push(`${taken(a!, limit)} ${taken(b!, small)}`);
-    }
-    assert.deepEqual(outcomes, ['true true', 'true true', 'true false', 'true false']);
-    assert.equal((await ask(store, [take(limit, 's:a', 0)]))[0]!.split(':')[0], '2');
-    const calls = /cmdstat_evalsha:calls=(\d+)/.exec(await client.info('commandstats'))?.[1];
-    // Two slots for each of four calls, and one look. What is given back goes with the next call of the same slot.
-    assert.equal(calls, '9');
-  } finally {
-    store.close();
-    single.close();
-    await redis.program.stop();
-  }
 });

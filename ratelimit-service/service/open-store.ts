@@ -1,0 +1,103 @@
+import { readFileSync } from 'node:fs';
+import { JitteredBackoff } from '#gateway/base/jittered-backoff.ts';
+import type { LogRegistry } from '#gateway/base/log.ts';
+import type { Clock } from '#gateway/runtime/clock.ts';
+import type { Random } from '#gateway/runtime/random.ts';
+import type { Timers } from '#gateway/runtime/timers.ts';
+import type { RedisSettings, Settings } from '../config/settings.ts';
+import { createRedisClient } from '../store/connect-redis.ts';
+import type { CounterStore } from '../store/counter-store.ts';
+import { MemoryStore } from '../store/memory-store.ts';
+import { PerSecondStore } from '../store/per-second-store.ts';
+import type { RedisStats } from '../store/redis-stats.ts';
+import { RedisStore } from '../store/redis-store.ts';
+import { type RedisTls, shownUrl } from '../store/redis-target.ts';
+import { waitForRedis } from '../store/wait-for-redis.ts';
+
+/** What opening a store needs. */
+export interface OpenStoreOptions {
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly logs: LogRegistry;
+}
+
+/** Longest pauses between attempts to connect again, the first and all others, milliseconds. */
+const firstReconnectMs = 100;
+const longestReconnectMs = 2000;
+
+/** Opens the store that the settings name and waits until it answers; null when `stopped` became true meanwhile. */
+export async function openStore(
+  options: OpenStoreOptions,
+  stats: RedisStats,
+  stopped: () => boolean,
+): Promise<CounterStore | null> {
+  const { settings, clock } = options;
+  if (settings.BACKEND_TYPE === 'memory') return new MemoryStore(clock, settings.MEMORY_MAX_COUNTERS);
+  const main = await openRedis(options, settings.redis, 'redis_pool', stats, stopped);
+  if (main === null || settings.redisPerSecond === null) return main;
+  const perSecond = await openRedis(options, settings.redisPerSecond, 'redis_per_second_pool', stats, stopped);
+  if (perSecond !== null) return new PerSecondStore(main, perSecond);
+  main.close();
+  return null;
+}
+
+async function openRedis(
+  { settings, clock, timers, random, logs }: OpenStoreOptions,
+  redis: RedisSettings,
+  pool: string,
+  stats: RedisStats,
+  stopped: () => boolean,
+): Promise<CounterStore | null> {
+  const log = logs.get('redis');
+  const reconnect = new JitteredBackoff(firstReconnectMs, longestReconnectMs, random);
+  const client = createRedisClient({ ...redis, tls: redis.tls ? readTls(settings) : null }, log, reconnect);
+  const store = new RedisStore(client, {
+    jitterMaxSeconds: settings.EXPIRATION_JITTER_MAX_SECONDS,
+    callTimeoutMs: settings.REDIS_CALL_TIMEOUT,
+    connectTimeoutMs: redis.timeoutMs,
+    maxInFlight: settings.REDIS_MAX_IN_FLIGHT,
+    breaker: {
+      consecutiveFailures: settings.REDIS_BREAKER_CONSECUTIVE_FAILURES,
+      failureShare: settings.REDIS_BREAKER_FAILURE_SHARE,
+      minimumBatches: settings.REDIS_BREAKER_MIN_BATCHES,
+      windowMs: settings.REDIS_BREAKER_WINDOW,
+      backoffMs: settings.REDIS_BREAKER_BACKOFF,
+      maxBackoffMs: settings.REDIS_BREAKER_MAX_BACKOFF,
+    },
+    clock,
+    timers,
+    random,
+    reconnect,
+    stats,
+    pool: stats.addPool(pool),
+  });
+  const backoff = {
+    initialMs: settings.REDIS_STARTUP_INITIAL_INTERVAL,
+    maxMs: settings.REDIS_STARTUP_MAX_INTERVAL,
+    maxElapsedMs: settings.REDIS_STARTUP_MAX_ELAPSED_TIME,
+    answerMs: redis.timeoutMs,
+  };
+  try {
+    if (await waitForRedis(client, shownUrl(redis.url), backoff, { timers, log, stopped })) return store;
+  } catch (error) {
+    store.close();
+    throw error;
+  }
+  store.close();
+  return null;
+}
+
+function readTls(settings: Settings): RedisTls {
+  return {
+    ca: readOptional(settings.REDIS_TLS_CACERT),
+    cert: readOptional(settings.REDIS_TLS_CLIENT_CERT),
+    key: readOptional(settings.REDIS_TLS_CLIENT_KEY),
+    skipHostname: settings.REDIS_TLS_SKIP_HOSTNAME_VERIFICATION,
+  };
+}
+
+function readOptional(path: string): string | null {
+  return path === '' ? null : readFileSync(path, 'utf8');
+}

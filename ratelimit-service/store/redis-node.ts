@@ -1,0 +1,147 @@
+import type { Cluster } from 'ioredis';
+import type { Clock } from '#gateway/runtime/clock.ts';
+import type { Random } from '#gateway/runtime/random.ts';
+import type { Timers } from '#gateway/runtime/timers.ts';
+import { atTurnEnd, type TurnTask } from '#gateway/runtime/turn.ts';
+import { type BreakerOptions, BreakerState, CircuitBreaker, refusedTicket } from './circuit-breaker.ts';
+import type { CounterWaiter } from './counter-store.ts';
+import { type BatchSender, RedisBatch } from './redis-batch.ts';
+import { isWrongServer, type RedisErrorKind } from './redis-error.ts';
+import type { RedisLink } from './redis-link.ts';
+import type { RedisStats } from './redis-stats.ts';
+import type { Take } from './take.ts';
+
+/** How counters are asked for. */
+export interface RedisNodeOptions {
+  /** Upper bound of the random seconds added to a key's life; 0 for none. EXPIRATION_JITTER_MAX_SECONDS */
+  readonly jitterMaxSeconds: number;
+  /** A batch without an answer fails after this long, milliseconds. REDIS_CALL_TIMEOUT */
+  readonly callTimeoutMs: number;
+  /** Counters that Redis may owe at once; more are failed at once. REDIS_MAX_IN_FLIGHT */
+  readonly maxInFlight: number;
+  readonly breaker: BreakerOptions;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly stats: RedisStats;
+}
+
+/** Counters that Redis owes, whether somebody waits for them or not. Shared by the nodes of a cluster. */
+export class InFlight {
+  count = 0;
+}
+
+/** One server: gathers what a turn asks of it, and decides whether it is asked at all. */
+export class RedisNode implements TurnTask, BatchSender {
+  readonly stats: RedisStats;
+  readonly timers: Timers;
+  readonly callTimeoutMs: number;
+  readonly #link: RedisLink;
+  readonly #maxInFlight: number;
+  readonly #inFlight: InFlight;
+  readonly #breaker: CircuitBreaker;
+  readonly #jitterMaxSeconds: number;
+  readonly #random: Random;
+  #open: RedisBatch | null = null;
+  #refusal = '';
+
+  constructor(link: RedisLink, options: RedisNodeOptions, inFlight: InFlight) {
+    this.stats = options.stats;
+    this.timers = options.timers;
+    this.callTimeoutMs = options.callTimeoutMs;
+    this.#link = link;
+    this.#maxInFlight = options.maxInFlight;
+    this.#jitterMaxSeconds = options.jitterMaxSeconds;
+    this.#random = options.random;
+    this.#inFlight = inFlight;
+    this.#breaker = new CircuitBreaker(options.breaker, options.clock, options.random);
+  }
+
+  get redirects(): Cluster | null {
+    return this.#link.redirects;
+  }
+
+  /** Whether what comes now would be sent. */
+  get usable(): boolean {
+    return this.#link.client !== null && !this.#breaker.refusing;
+  }
+
+  /** Whether nothing would be lost with it: nothing is gathered, and the circuit has nothing to remember. */
+  get idle(): boolean {
+    return this.#open === null && this.#breaker.state === BreakerState.Closed;
+  }
+
+  add(key: string, hits: number, windowSeconds: number, waiter: CounterWaiter, index: number): void {
+    const batch = this.#batchFor(1);
+    if (batch !== null) batch.add(key, hits, windowSeconds, waiter, index);
+    else waiter.onCounterError(index, this.#refusal);
+  }
+
+  /** Reads a counter, or deletes what is there. */
+  ask(command: 'get' | 'del', key: string, waiter: CounterWaiter, index: number): void {
+    const batch = this.#batchFor(1);
+    if (batch !== null) batch.ask(command, key, waiter, index);
+    else waiter.onCounterError(index, this.#refusal);
+  }
+
+  /** `slot`: of all the keys, in a cluster. */
+  take(slot: number, takes: readonly Take[], allOrNothing: boolean, waiter: CounterWaiter): void {
+    const batch = this.#batchFor(takes.length);
+    if (batch !== null) batch.take(slot, takes, allOrNothing, waiter);
+    else for (const { index } of takes) waiter.onCounterError(index, this.#refusal);
+  }
+
+  onTurnEnd(): void {
+    const batch = this.#open!;
+    this.#open = null;
+    const { client } = this.#link;
+    if (client === null) batch.refuse('disconnected', this.#link.problem);
+    else batch.send(client);
+  }
+
+  lifeOf(windowSeconds: number): number {
+    const jitter = this.#jitterMaxSeconds;
+    return windowSeconds + (jitter > 0 ? Math.floor(this.#random.next() * jitter) : 0);
+  }
+
+  onReleased(count: number): void {
+    this.#inFlight.count -= count;
+  }
+
+  onVerdict(ticket: number, fault: RedisErrorKind | null): void {
+    if (fault === null) {
+      this.#link.onWorking();
+      if (this.#breaker.onSuccess(ticket)) this.stats.breakerClosed++;
+      return;
+    }
+    const opened = this.#breaker.onFailure(ticket);
+    if (opened) this.stats.breakerOpened++;
+    // A server that has gone silent may have been replaced without a word: the connection would never tell.
+    const silent = opened && fault === 'timeout';
+    if (silent || fault === 'garbage' || isWrongServer(fault)) this.#link.renew();
+  }
+
+  /** This turn's batch with room for `count` more; null: it is not asked, and `#refusal` says why. */
+  #batchFor(count: number): RedisBatch | null {
+    if (this.#inFlight.count + count > this.#maxInFlight) {
+      return this.#refuse('overflow', count, `redis: not asked, ${this.#maxInFlight} counters are waiting for it`);
+    }
+    if (this.#open === null) {
+      if (this.#link.client === null) return this.#refuse('disconnected', count, this.#link.problem);
+      const ticket = this.#breaker.admit();
+      if (ticket === refusedTicket) {
+        return this.#refuse('breaker_open', count, 'redis: not asked, its circuit is open');
+      }
+      this.#open = new RedisBatch(this, ticket);
+      atTurnEnd(this);
+    }
+    this.#inFlight.count += count;
+    return this.#open;
+  }
+
+  #refuse(kind: RedisErrorKind, count: number, message: string): null {
+    this.stats.errors[kind] += count;
+    this.#refusal = message;
+    return null;
+  }
+}
