@@ -19,13 +19,14 @@ export class RateLimitResponseWriter {
   #slab: Buffer = Buffer.alloc(0);
   #at = 0;
 
-  /** The framed reply. It never changes afterwards. `headers` is `[name, value, ...]`. */
+  /** The framed reply. It never changes afterwards. `headers` is `[name, value, ...]`, `metadata` an encoded Struct. */
   write(
     code: LimitCode,
     plan: RequestPlan,
     after: readonly number[],
     nowSeconds: number,
     headers: readonly string[],
+    metadata: Uint8Array | null = null,
   ): Uint8Array {
     let size = 2;
     for (let i = 0; i < plan.descriptors.length; i++) {
@@ -36,6 +37,7 @@ export class RateLimitResponseWriter {
       const length = headerLength(headers[i]!, headers[i + 1]!);
       size += 1 + varintLength(length) + length;
     }
+    if (metadata !== null) size += 1 + varintLength(metadata.length) + metadata.length;
     this.#reserve(frameHead + size);
     const start = this.#at;
     this.#octet(0);
@@ -45,6 +47,7 @@ export class RateLimitResponseWriter {
     this.#octet(code);
     for (let i = 0; i < plan.descriptors.length; i++) this.#status(plan, after, i, nowSeconds);
     for (let i = 0; i < headers.length; i += 2) this.#header(headers[i]!, headers[i + 1]!);
+    if (metadata !== null) this.#metadata(metadata);
     return this.#slab.subarray(start, this.#at);
   }
 
@@ -78,6 +81,13 @@ export class RateLimitResponseWriter {
     this.#varint(headerLength(name, value));
     this.#text(0x0a, name);
     this.#text(0x12, value);
+  }
+
+  #metadata(metadata: Uint8Array): void {
+    this.#octet(0x32);
+    this.#varint(metadata.length);
+    this.#slab.set(metadata, this.#at);
+    this.#at += metadata.length;
   }
 
   #text(tag: number, text: string): void {

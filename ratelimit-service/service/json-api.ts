@@ -5,6 +5,7 @@ import { messageSchema } from '#gateway/proto/registry.ts';
 import type { RateLimitRequest } from '#proto-types/envoy/service/ratelimit/v3/rls_pb.ts';
 import { unitName } from '../config/limit-unit.ts';
 import type { LimitRequest } from '../limiter/request.ts';
+import { answerMetadata } from '../limiter/request-metadata.ts';
 import { descriptorCode, LimitCode, limitRemaining, secondsUntilReset } from '../limiter/verdict.ts';
 import type { Health } from './health.ts';
 import type { LimitOutcome, LimitService } from './limit-service.ts';
@@ -84,5 +85,6 @@ function outcomeJson({ code, plan, after, nowSeconds, headers }: LimitOutcome): 
     overallCode: codeNames[code]!,
     statuses,
     ...(added.length === 0 ? {} : { responseHeadersToAdd: added }),
+    ...(plan.metadata === null ? {} : { dynamicMetadata: answerMetadata(plan.metadata, plan, after) as JsonValue }),
   };
 }

@@ -3,10 +3,12 @@ import type { LimitConfig } from '../config/build-config.ts';
 import { type PlanOptions, planRequest, type RequestPlan } from '../limiter/plan.ts';
 import type { LimitWaiter, RateLimiter } from '../limiter/rate-limiter.ts';
 import type { LimitRequest } from '../limiter/request.ts';
+import { answerMetadata } from '../limiter/request-metadata.ts';
 import { StatsStore } from '../limiter/stats-store.ts';
 import { LimitCode, overallCode } from '../limiter/verdict.ts';
 import { RateLimitRequestReader } from './decode-request.ts';
 import { RateLimitResponseWriter } from './encode-response.ts';
+import { encodeStruct } from './encode-struct.ts';
 import { type LimitHeaderNames, limitHeaders } from './response-headers.ts';
 
 /** gRPC status codes that the service answers with. */
@@ -101,7 +103,8 @@ export class LimitService {
     const code = this.#code(plan, after);
     const names = this.#options.headers;
     const headers = names === null ? noHeaders : limitHeaders(names, plan, after, nowSeconds);
-    return this.#writer.write(code, plan, after, nowSeconds, headers);
+    const metadata = plan.metadata === null ? null : encodeStruct(answerMetadata(plan.metadata, plan, after));
+    return this.#writer.write(code, plan, after, nowSeconds, headers, metadata);
   }
 
   #planOf(bytes: Uint8Array, at: number, end: number): RequestPlan | null {

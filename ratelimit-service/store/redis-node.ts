@@ -5,6 +5,7 @@ import type { Timers } from '#gateway/runtime/timers.ts';
 import { atTurnEnd, type TurnTask } from '#gateway/runtime/turn.ts';
 import { type BreakerOptions, BreakerState, CircuitBreaker, refusedTicket } from './circuit-breaker.ts';
 import type { CounterWaiter } from './counter-store.ts';
+import { keyLifeSeconds } from './key-life.ts';
 import { type BatchSender, RedisBatch } from './redis-batch.ts';
 import { isWrongServer, type RedisErrorKind } from './redis-error.ts';
 import type { RedisLink } from './redis-link.ts';
@@ -100,8 +101,7 @@ export class RedisNode implements TurnTask, BatchSender {
   }
 
   lifeOf(windowSeconds: number): number {
-    const jitter = this.#jitterMaxSeconds;
-    return windowSeconds + (jitter > 0 ? Math.floor(this.#random.next() * jitter) : 0);
+    return keyLifeSeconds(windowSeconds, this.#jitterMaxSeconds, this.#random);
   }
 
   onReleased(count: number): void {
