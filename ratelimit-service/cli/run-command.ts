@@ -5,6 +5,7 @@ import { type CommandContext, CommandFailure } from './command-context.ts';
 const rateLimitCommands: CommandGroup<CommandContext> = {
   name: 'ratelimit',
   commands: {
+    check: async () => (await import('./check.ts')).checkCommand,
     simulate: async () => (await import('./simulate.ts')).simulateCommand,
   },
   others: {

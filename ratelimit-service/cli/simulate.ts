@@ -38,7 +38,7 @@ const flags: readonly Flag[] = [
   { name: 'ignore-dot-files', value: '', help: 'RUNTIME_IGNOREDOTFILES' },
   { name: 'all-or-nothing', value: '', help: 'ALL_OR_NOTHING' },
   { name: 'quota-mode', value: '', help: 'QUOTA_MODE' },
-  { name: 'key-format', value: 'reference|escaped', help: 'KEY_FORMAT' },
+  { name: 'key-format', value: 'FORMAT', help: 'KEY_FORMAT, reference or escaped; reference' },
   { name: 'max-keys', value: 'N', help: 'MEMORY_MAX_COUNTERS' },
   { name: 'each', value: '', help: 'print every limited request' },
   { name: 'top', value: 'N', help: 'keys to show of each rule; 5' },

@@ -13,6 +13,7 @@ export type PeerName =
   | 'interop-client'
   | 'interop-server'
   | 'reference-ratelimit'
+  | 'reference-check'
   | 'nginx'
   | 'haproxy'
   | 'wrk'
@@ -33,6 +34,7 @@ const peers: Readonly<Record<PeerName, { readonly requiredAs: string; readonly f
   'interop-client': { requiredAs: 'interop', files: ['grpc-interop-client', 'client'] },
   'interop-server': { requiredAs: 'interop', files: ['grpc-interop-server', 'server'] },
   'reference-ratelimit': { requiredAs: 'reference-ratelimit', files: ['service_cmd'] },
+  'reference-check': { requiredAs: 'reference-check', files: ['config_check_cmd'] },
   nginx: { requiredAs: 'nginx', files: ['nginx'] },
   haproxy: { requiredAs: 'haproxy', files: ['haproxy'] },
   wrk: { requiredAs: 'wrk', files: ['wrk'] },

@@ -11,6 +11,8 @@ export interface Command<Context> {
   /** One line. */
   readonly summary: string;
   readonly flags: readonly Flag[];
+  /** Turns another program's spelling of the arguments into this one's, before they are read. */
+  readonly respell?: (args: readonly string[]) => string[];
   /** Answers the exit code. Throws UsageError, and what its group takes for a failure. */
   run(given: GivenFlags, context: Context): Promise<number>;
 }
@@ -61,7 +63,7 @@ export async function runCommandGroup<Context extends { readonly output: Command
       output.write(helpOf(group, command));
       return exitCodes.ok;
     }
-    return await command.run(parseFlags(rest, command.flags), context);
+    return await command.run(parseFlags(command.respell?.(rest) ?? rest, command.flags), context);
   } catch (error) {
     const usage = error instanceof UsageError;
     if (!(usage || group.isFailure(error))) throw error;
