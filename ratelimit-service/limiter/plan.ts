@@ -102,37 +102,67 @@ export function planRequest(
       return refused(`rate limit override has an invalid unit: ${descriptor.limit.unit}`);
     } else found.push(overrideRule(request.domain, descriptor, stats));
   }
-  const replaced = new Set(found.flatMap((each) => each?.rules.flatMap((rule) => rule.replaces) ?? []));
+  const replaced = replacedNames(found);
   const exemptions = options.exemptions == null || options.exemptions.size === 0 ? null : options.exemptions;
   const exempted: ExemptHits[] = [];
   const descriptors: DescriptorPlan[] = [];
   const statuses: number[] = [];
-  request.descriptors.forEach((descriptor, i) => {
-    // One without a limit stays what it is, even when its name is among those replaced: seen in the reference.
-    const applying = (found[i]?.rules ?? []).filter(
-      (rule) => rule.unlimited || rule.name === '' || !replaced.has(rule.name),
-    );
+  let takes = false;
+  let counted = 0;
+  let quotas = 0;
+  for (let i = 0; i < found.length; i++) {
+    const descriptor = request.descriptors[i]!;
+    const each = found[i]!;
+    let rules = each === null ? noRules : replaced === null ? each.rules : remaining(each.rules, replaced);
     const hits = hitsOf(request, descriptor);
-    const rules =
-      exemptions === null ? applying : exemptRules(exemptions, request.domain, descriptor, applying, hits, exempted);
-    const values = found[i]?.counterValues ?? [];
-    for (const rule of rules.length === 0 ? [null] : rules) {
-      descriptors.push(planDescriptor(request, descriptor, rule, values, hits, options));
-      statuses.push(i);
+    if (exemptions !== null) {
+      rules = exemptRules(exemptions, request.domain, descriptor, rules, hits, exempted);
     }
-  });
-  const quotas = new Set(statuses.filter((_, i) => descriptors[i]!.quota));
+    const values = each === null ? noValues : each.counterValues;
+    let quota = false;
+    for (let j = 0; j === 0 || j < rules.length; j++) {
+      const plan = planDescriptor(request, descriptor, rules[j] ?? null, values, hits, options);
+      descriptors.push(plan);
+      statuses.push(i);
+      if (plan.takes) takes = true;
+      if (plan.windowSeconds !== 0) counted++;
+      if (plan.quota) quota = true;
+    }
+    if (quota) quotas++;
+  }
   return {
-    descriptors: quotas.size > 1 ? descriptors.map(withoutRefusal) : descriptors,
+    descriptors: quotas > 1 ? descriptors.map(withoutRefusal) : descriptors,
     statuses: descriptors.length === request.descriptors.length ? null : statuses,
-    takes: descriptors.some(({ takes }) => takes),
-    counted: descriptors.reduce((count, { windowSeconds }) => (windowSeconds === 0 ? count : count + 1), 0),
+    takes,
+    counted,
     exempted: exempted.length === 0 ? null : exempted,
     metadata: options.dynamicMetadata === true ? metadataOf(request, found, descriptors, statuses) : null,
     error: null,
     failureMode: domain?.failureMode ?? options.failureMode ?? 'error',
     unknownDomain: domain === null ? request.domain : null,
   };
+}
+
+const noRules: readonly LimitRule[] = [];
+const noValues: readonly string[] = [];
+
+/** The names that the found rules replace; null for none. */
+function replacedNames(found: readonly (FoundRule | null)[]): ReadonlySet<string> | null {
+  let names: Set<string> | null = null;
+  for (const each of found) {
+    if (each === null) continue;
+    for (const { replaces } of each.rules) {
+      if (replaces.length === 0) continue;
+      names ??= new Set();
+      for (const name of replaces) names.add(name);
+    }
+  }
+  return names;
+}
+
+/** What is left of a descriptor's rules. An unlimited one stays, even when its name is among those replaced: seen in the reference. */
+function remaining(rules: readonly LimitRule[], replaced: ReadonlySet<string>): readonly LimitRule[] {
+  return rules.filter((rule) => rule.unlimited || rule.name === '' || !replaced.has(rule.name));
 }
 
 /** One of several quotas refuses nothing by itself; a store cannot know whether all of them are over. */

@@ -1,4 +1,3 @@
-import { latin1Slice } from '#gateway/runtime/latin1.ts';
 import type { LimitConfig } from '../config/build-config.ts';
 import { type PlanOptions, planRequest, type RequestPlan } from '../limiter/plan.ts';
 import type { LimitWaiter, RateLimiter } from '../limiter/rate-limiter.ts';
@@ -9,6 +8,7 @@ import { LimitCode, overallCode } from '../limiter/verdict.ts';
 import { RateLimitRequestReader } from './decode-request.ts';
 import { RateLimitResponseWriter } from './encode-response.ts';
 import { encodeStruct } from './encode-struct.ts';
+import { PlanCache } from './plan-cache.ts';
 import { type LimitHeaderNames, limitHeaders } from './response-headers.ts';
 
 /** gRPC status codes that the service answers with. */
@@ -39,10 +39,6 @@ export interface LimitOutcome {
   readonly headers: readonly string[];
 }
 
-/** Requests of at most this many octets are remembered with what is to be done for them. */
-const maxRememberedOctets = 512;
-const maxRememberedRequests = 4096;
-
 /** ShouldRateLimit, from request octets to reply octets. */
 export class LimitService {
   readonly #limiter: RateLimiter;
@@ -51,8 +47,7 @@ export class LimitService {
   readonly #reader = new RateLimitRequestReader();
   readonly #writer = new RateLimitResponseWriter();
   #config: LimitConfig | null = null;
-  /** The same request comes again and again: its octets lead to its plan. Emptied when full and on every reload. */
-  #plans = new Map<string, RequestPlan>();
+  readonly #plans: PlanCache = new PlanCache();
 
   constructor(limiter: RateLimiter, stats: StatsStore, options: AnswerOptions) {
     this.#limiter = limiter;
@@ -74,7 +69,7 @@ export class LimitService {
 
   /** Plans every request anew: something else than the configuration that plans are made of has changed. */
   forgetPlans(): void {
-    this.#plans = new Map();
+    this.#plans.clear();
   }
 
   /** What the configuration says about a request, for a look: exemptions are not heeded and nothing is ever counted. */
@@ -108,16 +103,10 @@ export class LimitService {
   }
 
   #planOf(bytes: Uint8Array, at: number, end: number): RequestPlan | null {
-    if (end - at > maxRememberedOctets) return this.#plan(bytes, at, end);
-    const octets = latin1Slice(bytes, at, end);
-    let plan = this.#plans.get(octets) ?? null;
-    if (plan === null) {
-      plan = this.#plan(bytes, at, end);
-      if (plan !== null) {
-        if (this.#plans.size >= maxRememberedRequests) this.#plans.clear();
-        this.#plans.set(octets, plan);
-      }
-    }
+    const kept = this.#plans.find(bytes, at, end);
+    if (kept !== null) return kept;
+    const plan = this.#plan(bytes, at, end);
+    if (plan !== null) this.#plans.keep(bytes, at, end, plan);
     return plan;
   }
 
