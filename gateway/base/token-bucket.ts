@@ -42,6 +42,13 @@ export class TokenBucket {
     return Math.floor(this.#tokens);
   }
 
+  /** How full it is now: 0 to 1. */
+  get fullness(): number {
+    this.#fill();
+    const { maxTokens } = this.settings;
+    return maxTokens === 0 ? 0 : this.#tokens / maxTokens;
+  }
+
   /** Whole seconds, rounded up, until there is a token; 0 when there is one. */
   get secondsToNext(): number {
     this.#fill();

@@ -4,6 +4,7 @@ import type { ExtensionContext, ServerContext } from '#gateway/api/context.ts';
 import type { HttpFilterExtension } from '#gateway/api/extension.ts';
 import type {
   FilterChainBuilder,
+  HttpFilterFactory,
   StreamCompleteListener,
   StreamDecoderFilter,
   StreamEncoderFilter,
@@ -46,6 +47,8 @@ export class FilterHarness {
   readonly server: TestServerContext;
   readonly extension: HttpFilterExtension;
   readonly problems: string[];
+  /** What the extension made of the configuration. */
+  readonly factory: HttpFilterFactory | undefined;
   readonly #create: (chain: FilterChainBuilder) => void;
   readonly #context: ExtensionContext;
   /** What the last stream's chain was given. */
@@ -60,6 +63,7 @@ export class FilterHarness {
       extension.createFactory(messageOf(extension.configType, json), this.#context),
     );
     this.problems = diagnostics.errors.map(({ path, problem }) => `${path}: ${problem}`);
+    this.factory = factory;
     this.#create = (chain) => factory?.createFilter(chain);
   }
 

@@ -37,6 +37,8 @@ export interface QuotaServer {
   sendOctets(domain: string, octets: Uint8Array): void;
   /** Resolves when `count` usages fulfil `wanted`; throws after `timeoutMs`. */
   until(wanted: (usage: ReportedUsage) => boolean, count?: number, timeoutMs?: number): Promise<ReportedUsage[]>;
+  /** Forgets what was reported so far. */
+  restart(): void;
   /** Drops every connection and stops listening. */
   close(): void;
 }
@@ -127,6 +129,10 @@ export async function startQuotaServer(
         waiting.add(check);
         check();
       });
+    },
+    restart(): void {
+      usages.length = 0;
+      byDomain.clear();
     },
     close: () => server.close(),
   };

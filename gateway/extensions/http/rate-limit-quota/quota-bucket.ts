@@ -1,8 +1,8 @@
 import type { Clock } from '#gateway/runtime/clock.ts';
 import type { BucketBehavior } from './bucket-action.ts';
 import type { BucketId } from './bucket-id.ts';
-import { createLimit, type QuotaLimit } from './quota-limit.ts';
-import { type QuotaStrategy, sameStrategy } from './quota-strategy.ts';
+import { createLimit, type QuotaLimit, replaceLimit } from './quota-limit.ts';
+import type { QuotaStrategy } from './quota-strategy.ts';
 
 /**
  * One bucket: what limits its requests, and what was counted since the last report. The assignment's end is looked at when
@@ -21,7 +21,7 @@ export class QuotaBucket {
   reportedMs: number;
   /** When a report last had requests to tell of. */
   usedMs: number;
-  /** Usage that was sent on a stream from which nothing has come yet: it may never have arrived. */
+  /** Usage that was sent on a stream that is not established yet: it may never have arrived. */
   unansweredAllowed = 0;
   unansweredDenied = 0;
   unansweredSinceMs = -1;
@@ -84,7 +84,7 @@ export class QuotaBucket {
   }
 
   #limitBy(strategy: QuotaStrategy): void {
-    if (!sameStrategy(this.#limit.strategy, strategy) || this.#state === 'unassigned')
-      this.#limit = createLimit(strategy, this.#clock);
+    const before = this.#limit === this.#unassigned ? null : this.#limit;
+    this.#limit = replaceLimit(before, strategy, this.#clock);
   }
 }

@@ -128,10 +128,10 @@ export class QuotaClient implements QuotaStreamOwner, ReportTimerOwner {
     return true;
   }
 
-  onStreamClosed(answered: boolean, why: string): void {
+  onStreamClosed(established: boolean, why: string): void {
     this.#stats.connected.set(0);
     this.#stats.streamFailures.inc();
-    if (answered) this.#forgetUnanswered();
+    if (established) this.#forgetUnanswered();
     else this.#takeBackUnanswered();
     if (this.#log.debugOn) this.#log.debug(`${this.#domain}: the stream to the quota service ended: ${why}`);
   }
@@ -139,7 +139,8 @@ export class QuotaClient implements QuotaStreamOwner, ReportTimerOwner {
   #report(buckets: Iterable<QuotaBucket>): void {
     if (!this.#stream.isOpen) return;
     const nowMs = this.#clock.nowMs();
-    if (!this.#stream.answered) buckets = this.#markUnanswered(buckets);
+    if (this.#stream.established) this.#forgetUnanswered();
+    else buckets = this.#markUnanswered(buckets);
     for (const message of writeUsageReports(this.#domain, buckets, nowMs)) {
       this.#stats.reports.inc();
       this.#stream.send(message);

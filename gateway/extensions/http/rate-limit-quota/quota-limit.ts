@@ -1,6 +1,6 @@
 import { TokenBucket } from '#gateway/base/token-bucket.ts';
 import type { Clock } from '#gateway/runtime/clock.ts';
-import type { QuotaStrategy } from './quota-strategy.ts';
+import { type QuotaStrategy, sameStrategy } from './quota-strategy.ts';
 
 /** A strategy at work: what it has counted. */
 export interface QuotaLimit {
@@ -11,11 +11,27 @@ export interface QuotaLimit {
 
 /** Puts a strategy to work, from now on. */
 export function createLimit(strategy: QuotaStrategy, clock: Clock): QuotaLimit {
+  return replaceLimit(null, strategy, clock);
+}
+
+/**
+ * Puts a strategy in the place of another, so that the change itself is no new burst: an equal one goes on, a token bucket is
+ * as full as the one before, in proportion, and a count in the same time unit is kept.
+ */
+export function replaceLimit(before: QuotaLimit | null, strategy: QuotaStrategy, clock: Clock): QuotaLimit {
+  if (before !== null && sameStrategy(before.strategy, strategy)) return before;
   switch (strategy.kind) {
-    case 'token_bucket':
-      return new TokenLimit(strategy, new TokenBucket(strategy.settings, clock));
-    case 'per_time_unit':
-      return new WindowLimit(strategy, strategy.requests, strategy.unitMs, clock);
+    case 'token_bucket': {
+      const { settings } = strategy;
+      const fullness = before instanceof TokenLimit ? before.fullness : 1;
+      return new TokenLimit(strategy, new TokenBucket(settings, clock, Math.floor(settings.maxTokens * fullness)));
+    }
+    case 'per_time_unit': {
+      const { requests, unitMs } = strategy;
+      const limit = new WindowLimit(strategy, requests, unitMs, clock);
+      if (before instanceof WindowLimit) limit.goOnFrom(before);
+      return limit;
+    }
     default:
       return new BlanketLimit(strategy);
   }
@@ -44,6 +60,11 @@ class TokenLimit implements QuotaLimit {
     this.#bucket = bucket;
   }
 
+  /** Share of the tokens that are left. */
+  get fullness(): number {
+    return this.#bucket.fullness;
+  }
+
   allows(): boolean {
     return this.#bucket.consume(1);
   }
@@ -64,6 +85,13 @@ class WindowLimit implements QuotaLimit {
     this.#unitMs = unitMs;
     this.#clock = clock;
     this.#startMs = clock.nowMs();
+  }
+
+  /** Keeps the window of another limit, if it is as long. */
+  goOnFrom(before: WindowLimit): void {
+    if (before.#unitMs !== this.#unitMs) return;
+    this.#startMs = before.#startMs;
+    this.#taken = before.#taken;
   }
 
   allows(): boolean {

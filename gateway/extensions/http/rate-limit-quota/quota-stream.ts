@@ -1,12 +1,15 @@
 import type { GrpcAsyncClient, GrpcStream, GrpcStreamCallbacks } from '#gateway/api/async-client.ts';
 import type { ServerContext } from '#gateway/api/context.ts';
 import { JitteredBackoff } from '#gateway/base/jittered-backoff.ts';
+import type { Clock } from '#gateway/runtime/clock.ts';
 import type { Timer, TimerTarget } from '#gateway/runtime/timers.ts';
 
 const method = '/envoy.service.rate_limit_quota.v3.RateLimitQuotaService/StreamRateLimitQuotas';
 /** Ceilings of the jittered delays before the stream is opened again, milliseconds. */
 const firstRetryMs = 500;
 const lastRetryMs = 10_000;
+/** A stream that has lived as long has reached the service, even if nothing came back. */
+const establishedMs = 10_000;
 
 /** Told what happens on the stream. */
 export interface QuotaStreamOwner {
@@ -14,8 +17,8 @@ export interface QuotaStreamOwner {
   onStreamReopened(): void;
   /** A message; false: it cannot be read, and the stream is given up. */
   onStreamMessage(octets: Uint8Array): boolean;
-  /** It is gone. `answered`: something had come from the service. */
-  onStreamClosed(answered: boolean, why: string): void;
+  /** It is gone. `established`: what was sent on it has reached the service. */
+  onStreamClosed(established: boolean, why: string): void;
 }
 
 /**
@@ -25,15 +28,22 @@ export interface QuotaStreamOwner {
 export class QuotaStream implements GrpcStreamCallbacks, TimerTarget {
   readonly #client: GrpcAsyncClient;
   readonly #owner: QuotaStreamOwner;
+  readonly #clock: Clock;
   readonly #backoff: JitteredBackoff;
   readonly #retry: Timer;
   #stream: GrpcStream | null = null;
   #state: 'idle' | 'opening' | 'open' | 'waiting' | 'closed' = 'idle';
   #answered = false;
+  #openedMs = 0;
 
-  constructor(client: GrpcAsyncClient, server: Pick<ServerContext, 'timers' | 'random'>, owner: QuotaStreamOwner) {
+  constructor(
+    client: GrpcAsyncClient,
+    server: Pick<ServerContext, 'clock' | 'timers' | 'random'>,
+    owner: QuotaStreamOwner,
+  ) {
     this.#client = client;
     this.#owner = owner;
+    this.#clock = server.clock;
     this.#backoff = new JitteredBackoff(firstRetryMs, lastRetryMs, server.random);
     this.#retry = server.timers.create(this);
   }
@@ -43,9 +53,9 @@ export class QuotaStream implements GrpcStreamCallbacks, TimerTarget {
     return this.#stream !== null;
   }
 
-  /** Whether something has come from the service on this stream. */
-  get answered(): boolean {
-    return this.#answered;
+  /** Whether what is sent now reaches the service, as far as can be known: something has come from it, or time has passed. */
+  get established(): boolean {
+    return this.#answered || this.#clock.nowMs() - this.#openedMs >= establishedMs;
   }
 
   /** Opens it for the first time; later it sees to itself. */
@@ -83,6 +93,7 @@ export class QuotaStream implements GrpcStreamCallbacks, TimerTarget {
   #open(): void {
     this.#state = 'opening';
     this.#answered = false;
+    this.#openedMs = this.#clock.nowMs();
     const stream = this.#client.stream(method, null, this);
     // It may have failed before it was returned.
     if ((this.#state as string) !== 'opening') return;
@@ -92,10 +103,11 @@ export class QuotaStream implements GrpcStreamCallbacks, TimerTarget {
 
   #end(why: string): void {
     if (this.#state === 'closed' || this.#state === 'waiting') return;
+    const { established } = this;
     this.#state = 'waiting';
     this.#stream?.reset();
     this.#stream = null;
     this.#retry.enable(this.#backoff.nextMs());
-    this.#owner.onStreamClosed(this.#answered, why);
+    this.#owner.onStreamClosed(established, why);
   }
 }
