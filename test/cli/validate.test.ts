@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -70,5 +70,25 @@ describe('sluice validate', () => {
     assert.match(run(['validate', '-c', 'none.yaml']).err, /cannot read 'none\.yaml'/);
     assert.match(run(['validate']).err, /one of --config-path and --config-yaml is required/);
     assert.match(run(['validat']).err, /unknown command 'validat'; did you mean validate\?/);
+  });
+
+  test('limits of a service in the process are checked: settings, files and names', () => {
+    const cluster = (settings: string): string =>
+      `static_resources: { clusters: [ { name: rls, cluster_type: { name: sluice.in_process, typed_config: { "@type": type.googleapis.com/sluice.clusters.in_process.v1.InProcess, service: ratelimit, settings: ${settings} } } } ] }\n`;
+    mkdirSync(join(dir, 'limits', 'config'), { recursive: true });
+    const limit = join(dir, 'limits', 'config', 'edge.yaml');
+    writeFileSync(join(dir, 'in.yaml'), cluster('{ RUNTIME_ROOT: limits }'));
+    writeFileSync(limit, 'domain: d\ndescriptors: [ { key: k, rate_limit: { unit: day, requests_per_unit: 1 } } ]\n');
+    assert.equal(run(['validate', '-c', 'in.yaml']).code, 0);
+    writeFileSync(limit, 'domain: d\ndescriptors:\n  - key: k\n    value: [\n');
+    const bad = run(['validate', '-c', 'in.yaml']);
+    assert.equal(bad.code, 1);
+    assert.match(
+      bad.err,
+      /in\.yaml:1:\d+: error: static_resources\.clusters\[0\]\.cluster_type\.typed_config\.settings\["RUNTIME_ROOT"\]: limits\/config: edge\.yaml: error loading config file: yaml: line \d/,
+    );
+    writeFileSync(join(dir, 'in.yaml'), cluster('{ BACKEND: memory }'));
+    const unknown = run(['validate', '-c', 'in.yaml']);
+    assert.match(unknown.err, /settings\["BACKEND"\]: no such setting; did you mean BACKEND_TYPE\?/);
   });
 });
