@@ -26,6 +26,7 @@ import { networkLimits } from './network-limits.ts';
 import { proxyProtocol } from './proxy-protocol.ts';
 import { rateLimitActions } from './rate-limit-actions.ts';
 import { rateLimitFilter } from './rate-limit-filter.ts';
+import { rateLimitQuota } from './rate-limit-quota.ts';
 import { rbac } from './rbac.ts';
 import { route } from './route.ts';
 import { router } from './router.ts';
@@ -65,6 +66,7 @@ export const areas: readonly SupportArea[] = [
   proxyProtocol,
   rateLimitActions,
   rateLimitFilter,
+  rateLimitQuota,
   route,
   router,
   tcpProxy,
