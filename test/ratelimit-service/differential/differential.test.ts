@@ -39,6 +39,13 @@ const variants: readonly Variant[] = [
     ...oneLimitPerKey,
   },
   { title: 'REDIS_PERSECOND', env: { REDIS_PERSECOND: 'true' }, sequences: 6, calls: 250 },
+  {
+    title: 'alternating with another reference on one Redis',
+    env: headers,
+    sequences: 6,
+    calls: 250,
+    alternating: true,
+  },
   { title: 'MERGE_DOMAIN_CONFIG', env: { MERGE_DOMAIN_CONFIG: 'true' }, sequences: 6, calls: 250, merged: true },
   {
     title: 'RESPONSE_DYNAMIC_METADATA',

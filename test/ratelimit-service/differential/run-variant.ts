@@ -26,6 +26,8 @@ export interface Variant {
   readonly collisions?: boolean;
   /** Each domain lies in two files. */
   readonly merged?: boolean;
+  /** Calls go at random to this project's service and to another reference, both on one Redis. */
+  readonly alternating?: boolean;
 }
 
 /** A sequence begins again in another domain of the same rules when a second ended during a call. */
@@ -40,8 +42,9 @@ interface Sequence {
 
 /** Both services with all that watches them. */
 interface Side {
-  readonly service: RunningService;
-  readonly client: RateLimitClient;
+  readonly services: readonly RunningService[];
+  /** One for each service. */
+  readonly clients: readonly RateLimitClient[];
   readonly statsd: StatsdServer;
   readonly redises: readonly TestRedis[];
   readonly monitors: readonly RedisMonitor[];
@@ -79,8 +82,9 @@ export async function runVariant(
   }
   const sides: Side[] = [];
   try {
-    sides.push(await startSide(ownService(), folder.root, variant.env));
-    sides.push(await startSide([reference], folder.root, variant.env));
+    const commands = variant.alternating === true ? [ownService(), [reference]] : [ownService()];
+    sides.push(await startSide(commands, folder.root, variant.env));
+    sides.push(await startSide([[reference]], folder.root, variant.env));
     const [own, other] = sides as [Side, Side];
     const oldQuotas = choices.quotas && !build.metadata;
     const compare = { oldQuotas, shadowMode: variant.env['SHADOW_MODE'] === 'true' };
@@ -95,7 +99,10 @@ export async function runVariant(
             const asked = dice.chance(0.01) ? `${domain}-none` : domain;
             const request = randomRequest(dice, asked, descriptors, choices);
             const second = await safeSecond();
-            const [ours, theirs] = await Promise.all([ask(own.client, request), ask(other.client, request)]);
+            const [ours, theirs] = await Promise.all([
+              ask(own.clients.length === 1 ? own.clients[0]! : dice.pick(own.clients), request),
+              ask(other.clients[0]!, request),
+            ]);
             calls++;
             if (currentSecond() !== second) break;
             try {
@@ -119,7 +126,7 @@ export async function runVariant(
     for (let i = 0; i < own.monitors.length; i++) {
       const [ours, theirs] = await Promise.all([own.monitors[i]!.counters(), other.monitors[i]!.counters()]);
       const prefix = variant.env['CACHE_KEY_PREFIX'] ?? '';
-      compareCounters(ours, theirs, { domains, prefix, jitter, about });
+      compareCounters(ours, theirs, { domains, prefix, jitter, shared: own.clients.length > 1, about });
     }
     compareStatistics(own.statsd.counters, other.statsd.counters, { domains, about });
     return calls;
@@ -163,14 +170,14 @@ async function ask(client: RateLimitClient, request: Uint8Array): Promise<Answer
 }
 
 async function startSide(
-  command: readonly string[],
+  commands: readonly (readonly string[])[],
   root: string,
   env: Readonly<Record<string, string>>,
 ): Promise<Side> {
   const redises = [await startRedis(findPeer('redis-server')!)];
   if (env[perSecond] === 'true') redises.push(await startRedis(findPeer('redis-server')!));
   const statsd = await startStatsd();
-  const service = await startService(command, root, redises[0]!.port, {
+  const settings = {
     USE_STATSD: 'true',
     STATSD_HOST: '127.0.0.1',
     STATSD_PORT: String(statsd.port),
@@ -179,15 +186,18 @@ async function startSide(
       ? { REDIS_PERSECOND_SOCKET_TYPE: 'tcp', REDIS_PERSECOND_URL: `127.0.0.1:${redises[1]!.port}` }
       : {}),
     ...env,
-  });
+  };
+  const services: RunningService[] = [];
+  for (const command of commands) services.push(await startService(command, root, redises[0]!.port, settings));
   const monitors = await Promise.all(redises.map(({ port }) => monitorRedis(port)));
-  return { service, client: new RateLimitClient(`127.0.0.1:${service.grpc}`), statsd, redises, monitors };
+  const clients = services.map(({ grpc }) => new RateLimitClient(`127.0.0.1:${grpc}`));
+  return { services, clients, statsd, redises, monitors };
 }
 
-async function stopSide({ service, client, statsd, redises, monitors }: Side): Promise<void> {
-  client.close();
+async function stopSide({ services, clients, statsd, redises, monitors }: Side): Promise<void> {
+  for (const client of clients) client.close();
   for (const monitor of monitors) monitor.close();
-  await service.program.stop();
+  for (const { program } of services) await program.stop();
   for (const { program } of redises) await program.stop();
   statsd.close();
 }
@@ -199,10 +209,10 @@ async function stopSide({ service, client, statsd, redises, monitors }: Side): P
 async function settleStatistics(sides: readonly Side[]): Promise<void> {
   for (const mark of ['mark-one', 'mark-two']) {
     await Promise.all(
-      sides.map(async ({ client, statsd, service }) => {
-        await client.ask(mark, 'k=v');
+      sides.map(async ({ clients, statsd, services }) => {
+        for (const client of clients) await client.ask(mark, 'k=v');
         const name = `ratelimit.service.rate_limit.${mark}.domain_not_found`;
-        await service.program.until(() => statsd.counters.has(name));
+        await services[0]!.program.until(() => statsd.counters.get(name) === clients.length);
       }),
     );
   }

@@ -56,6 +56,8 @@ export async function startService(
     REDIS_URL: `127.0.0.1:${redis}`,
     USE_STATSD: 'false',
     LOG_LEVEL: 'ERROR',
+    // Tests share the machine: here it is not the deadline that is tested.
+    REDIS_CALL_TIMEOUT: '10s',
     HOST: '127.0.0.1',
     PORT: String(http),
     GRPC_HOST: '127.0.0.1',
