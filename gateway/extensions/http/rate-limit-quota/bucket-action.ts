@@ -75,7 +75,7 @@ function expiredBehavior({ expiredAssignmentBehavior: message }: SettingsMessage
   const { expiredAssignmentBehavior: chosen } = message;
   return {
     timeoutMs: durationMs(message.expiredAssignmentBehaviorTimeout, 0),
-    strategy: chosen.case === 'fallbackRateLimit' ? strategyOf(chosen.value, 'fallback_rate_limit') : null,
+    strategy: chosen.case === 'reuseLastAssignment' ? null : strategyOf(chosen.value, 'fallback_rate_limit'),
   };
 }
 

@@ -88,13 +88,13 @@ export function compileBucketIdBuilder(message: BuilderMessage): BucketIdBuilder
   const parts = Object.entries(message.bucketIdBuilder)
     .sort(byKey)
     .map(([key, { valueSpecifier }]): Part => {
-      if (valueSpecifier.case === 'stringValue') {
-        const constant = valueSpecifier.value;
+      if (valueSpecifier.case !== 'customValue') {
+        const constant = valueSpecifier.value ?? '';
         return { key, text: idText(key) + idText(constant), constant, input: null };
       }
       return atPath(`bucket_id_builder["${key}"].custom_value`, () => {
         // Envoy's message and xDS's have the same fields.
-        const input = compileMatchInput(valueSpecifier.value as unknown as TypedExtensionConfig | undefined);
+        const input = compileMatchInput(valueSpecifier.value as unknown as TypedExtensionConfig);
         if (input.attributes === true || input.value !== undefined)
           throw new ConfigError('typed_config', 'this input gives no text, which a bucket id needs');
         return { key, text: idText(key), constant: null, input };

@@ -121,3 +121,26 @@ export class QuotaWorld {
     return this.harness.server.stat(`rate_limit_quota.d.${name}`);
   }
 }
+
+/** Strategies as JSON. */
+export const denyAll: JsonValue = { blanket_rule: 'DENY_ALL' };
+/** @see denyAll */
+export const allowAll: JsonValue = { blanket_rule: 'ALLOW_ALL' };
+/** @see denyAll */
+export const tokens = (max: number, perFill: number, interval: string): JsonValue => ({
+  token_bucket: { max_tokens: max, tokens_per_fill: perFill, fill_interval: interval },
+});
+
+/** The id of `one`. */
+export const oneId = { b: 'x' } as const;
+/** Matchers that put every request into one bucket. */
+export const one = (fields: object = {}): object => ({ on_no_match: bucketNamed('x', fields) });
+/** Matchers that make a bucket of each value of a header. */
+export const byHeader = (name: string, fields: object = {}): object => ({
+  on_no_match: bucketOf({
+    bucket_id_builder: { bucket_id_builder: { b: { custom_value: headerInput(name) } } },
+    ...fields,
+  }),
+});
+/** Where a request's bucket is told. */
+export const bucketMetadata = 'envoy.extensions.http_filters.rate_limit_quota.bucket';
