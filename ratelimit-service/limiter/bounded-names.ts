@@ -6,11 +6,14 @@ const maxNameLength = 1024;
 /** Of all names, one in so many is dropped at once when there are too many. */
 const roundShare = 10;
 
+/** Every so many rounds all names cool down by half: when five times as many new ones have come as there is room for. */
+const coolingRounds = 50;
+
 /** A count that has a name. */
 interface NamedCount<Count> {
   readonly count: Count;
   readonly group: string;
-  /** What it counted, halved at every round. */
+  /** What it counted, halved from time to time. */
   heat: number;
   /** All that it had counted at the last round. */
   seen: number;
@@ -38,6 +41,7 @@ export interface BoundedNamesOptions<Count> {
 export class BoundedNames<Count> {
   readonly #options: BoundedNamesOptions<Count>;
   readonly #names = new Map<string, NamedCount<Count>>();
+  #rounds = 0;
 
   constructor(options: BoundedNamesOptions<Count>) {
     this.#options = options;
@@ -75,10 +79,11 @@ export class BoundedNames<Count> {
 
   #dropColdest(wanted: number): void {
     // One pass to know how many there are of each power of two, one to drop: no sorting while traffic waits.
+    const divisor = ++this.#rounds % coolingRounds === 0 ? 2 : 1;
     const sizes = new Array<number>(34).fill(0);
     for (const named of this.#names.values()) {
       const total = this.#options.total(named.count);
-      named.heat = Math.floor(named.heat / 2) + total - named.seen;
+      named.heat = Math.floor(named.heat / divisor) + total - named.seen;
       named.seen = total;
       sizes[powerOf(named.heat)]! += 1;
     }

@@ -20,34 +20,26 @@ export interface KeyTallies {
 
 /**
  * Hits on one counter since they were last carried over to the list of hottest keys. It belongs to a plan, which is used
- * again and again: a call adds two numbers and nothing is looked up.
+ * again and again: a call adds two numbers and nothing is looked up. There are as many as plans, so it holds little.
  */
 export class KeyTally {
   readonly #owner: TallyOwner;
   /** The counter without its window. */
   readonly key: string;
   readonly domain: string;
-  readonly rule: LimitRule;
+  /** The rule's name in statistics. */
+  readonly rule: string;
   readonly entries: readonly DescriptorEntry[];
-  readonly values: readonly string[];
   hits = 0;
   /** Of these, over the limit. */
   over = 0;
 
-  constructor(
-    owner: TallyOwner,
-    key: string,
-    domain: string,
-    rule: LimitRule,
-    entries: readonly DescriptorEntry[],
-    values: readonly string[],
-  ) {
+  constructor(owner: TallyOwner, key: string, domain: string, rule: string, entries: readonly DescriptorEntry[]) {
     this.#owner = owner;
     this.key = key;
     this.domain = domain;
     this.rule = rule;
     this.entries = entries;
-    this.values = values;
   }
 
   /** Counts hits (none is not counted) of which those beyond the limit are over: `beyond`, or all if that is more. */
