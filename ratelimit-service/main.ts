@@ -72,7 +72,14 @@ async function serve(): Promise<void> {
     const settings = readSettings(process.env);
     const logs = new LogRegistry(logSink(settings.LOG_FORMAT), levels[settings.LOG_LEVEL.toLowerCase()] ?? 'warning');
     const service = await createRateLimitService(
-      { settings, clock: systemClock, timers: createSystemTimers(systemClock), random: createSystemRandom(), logs },
+      {
+        settings,
+        clock: systemClock,
+        timers: createSystemTimers(systemClock),
+        random: createSystemRandom(),
+        logs,
+        writeLine: (line) => void process.stderr.write(line),
+      },
       () => stopping,
     );
     if (service === null) process.exit(0);

@@ -24,6 +24,9 @@ export class ConfigLoader implements ConfigSource {
   #onConfig: (config: LimitConfig) => void = () => {};
   /** What was read last, so that a notice without a change is not a reload. */
   #lastRead = '';
+  #attempts = 0;
+  #failures = 0;
+  #files = 0;
 
   constructor(options: ConfigLoaderOptions, stats: StatsStore, timers: Timers, log: Logger) {
     this.#options = options;
@@ -55,9 +58,31 @@ export class ConfigLoader implements ConfigSource {
     this.#watcher?.close();
   }
 
-  #load(): void {
+  /** In the words of the library that the reference reads its files with. */
+  *counters(): Generator<readonly [name: string, value: number]> {
+    yield ['runtime.load_attempts', this.#attempts];
+    yield ['runtime.load_failures', this.#failures];
+  }
+
+  *gauges(): Generator<readonly [name: string, value: number]> {
+    yield ['runtime.num_values', this.#files];
+  }
+
+  #read(): LimitFile[] {
+    this.#attempts++;
     try {
       const files = readLimitFiles(this.#options);
+      this.#files = files.length;
+      return files;
+    } catch (error) {
+      this.#failures++;
+      throw error;
+    }
+  }
+
+  #load(): void {
+    try {
+      const files = this.#read();
       const read = JSON.stringify(files);
       if (read === this.#lastRead) return;
       this.#lastRead = read;

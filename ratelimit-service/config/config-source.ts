@@ -1,7 +1,8 @@
+import type { StatSource } from '../stats/stat-source.ts';
 import type { LimitConfig } from './build-config.ts';
 
 /** Where rules come from: files or a management server. */
-export interface ConfigSource {
+export interface ConfigSource extends StatSource {
   /** Throws when the source cannot be used at all: a directory that is not there. */
   check(): void;
   /** Hands over each configuration that is good, now or later. `onFirst` is called once, when one has come, good or bad. */

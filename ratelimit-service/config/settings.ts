@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { boolean, duration, integer, port, text } from './environment-values.ts';
+import { type QuotaSettings, quotaProblems, quotaShape } from './settings-quota.ts';
 import { type RedisTroubleSettings, redisNotices, redisProblems, redisShape } from './settings-redis.ts';
+import { type StatsSettings, statsMogrifiers, statsProblems, statsShape } from './settings-stats.ts';
 import { type XdsSettings, xdsProblems, xdsShape } from './settings-xds.ts';
 
 /** A wrong environment: every problem on a line of its own. */
@@ -23,7 +25,9 @@ const redis = (prefix: string, url: string): Record<string, z.ZodType> => ({
 });
 
 const schema = z.object({
+  ...quotaShape,
   ...redisShape,
+  ...statsShape,
   ...xdsShape,
   HOST: text('0.0.0.0'),
   PORT: port(8080),
@@ -50,16 +54,6 @@ const schema = z.object({
   RUNTIME_APPDIRECTORY: text('config'),
   RUNTIME_IGNOREDOTFILES: boolean(false),
   RUNTIME_WATCH_ROOT: boolean(true),
-  USE_STATSD: boolean(true),
-  STATSD_HOST: text('localhost'),
-  STATSD_PORT: port(8125),
-  USE_DOG_STATSD: boolean(false),
-  USE_PROMETHEUS: boolean(false),
-  PROMETHEUS_ADDR: text(':9090'),
-  PROMETHEUS_PATH: text('/metrics'),
-  EXTRA_TAGS: text(''),
-  STATS_FLUSH_INTERVAL: duration('10s'),
-  DISABLE_STATS: boolean(false),
   EXPIRATION_JITTER_MAX_SECONDS: integer(300, 0x7fff_ffff),
   LOCAL_CACHE_SIZE_IN_BYTES: integer(0, 0x7fff_ffff),
   NEAR_LIMIT_RATIO: z
@@ -111,7 +105,7 @@ export interface RedisSettings {
 }
 
 /** The service's settings: the environment's names and, for durations, milliseconds. */
-export interface Settings extends RedisTroubleSettings, XdsSettings {
+export interface Settings extends QuotaSettings, RedisTroubleSettings, StatsSettings, XdsSettings {
   readonly HOST: string;
   readonly PORT: number;
   readonly DEBUG_HOST: string;
@@ -136,16 +130,6 @@ export interface Settings extends RedisTroubleSettings, XdsSettings {
   readonly RUNTIME_APPDIRECTORY: string;
   readonly RUNTIME_IGNOREDOTFILES: boolean;
   readonly RUNTIME_WATCH_ROOT: boolean;
-  readonly USE_STATSD: boolean;
-  readonly STATSD_HOST: string;
-  readonly STATSD_PORT: number;
-  readonly USE_DOG_STATSD: boolean;
-  readonly USE_PROMETHEUS: boolean;
-  readonly PROMETHEUS_ADDR: string;
-  readonly PROMETHEUS_PATH: string;
-  readonly EXTRA_TAGS: string;
-  readonly STATS_FLUSH_INTERVAL: number;
-  readonly DISABLE_STATS: boolean;
   readonly EXPIRATION_JITTER_MAX_SECONDS: number;
   readonly LOCAL_CACHE_SIZE_IN_BYTES: number;
   readonly NEAR_LIMIT_RATIO: number;
@@ -182,9 +166,6 @@ export interface Settings extends RedisTroubleSettings, XdsSettings {
 
 /** What the reference service knows and this one does not, with the value that means "not used". */
 const unsupported: Readonly<Record<string, readonly string[]>> = {
-  USE_DOG_STATSD_MOGRIFIERS: [''],
-  PROMETHEUS_MAPPER_YAML: [''],
-  PROMETHEUS_RESPONSE_TIME_AS_MILLISECONDS: ['false'],
   TRACING_ENABLED: ['false'],
 };
 
@@ -205,13 +186,9 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
   const first = parse(redisSchema, env, problems);
   const second = parse(perSecondSchema, env, problems);
   if (main !== null) {
+    problems.push(...quotaProblems(main));
     problems.push(...xdsProblems(main));
-    const sinks = [main.USE_STATSD, main.USE_DOG_STATSD, main.USE_PROMETHEUS].filter(Boolean).length;
-    if (sinks > 1 && !main.DISABLE_STATS) {
-      problems.push(
-        'unable to use more than one stats sink at the same time: one of USE_STATSD (on unless set to false), USE_DOG_STATSD, USE_PROMETHEUS',
-      );
-    }
+    problems.push(...statsProblems(main));
   }
   problems.push(...redisProblems(env));
   if (first !== null && first['REDIS_TYPE'] === 'sentinel' && String(first['REDIS_URL']).split(',').length < 2) {
@@ -219,9 +196,11 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
       'Expected master name and a list of urls for the sentinels, in the format: <redis master name>,<sentinel1>,...,<sentineln>',
     );
   }
+  const mogrifiers = main === null ? [] : statsMogrifiers(main, env, problems);
   if (problems.length > 0 || main === null) throw new SettingsError(problems.join('\n'));
   return {
     ...main,
+    mogrifiers,
     notices: redisNotices(env),
     redis: redisSettings(first!, 'REDIS_'),
     redisPerSecond: main.REDIS_PERSECOND ? redisSettings(second!, 'REDIS_PERSECOND_') : null,

@@ -1,3 +1,5 @@
+import { MethodStats } from '../stats/method-stats.ts';
+import type { StatSource } from '../stats/stat-source.ts';
 import { RedisStats } from '../store/redis-stats.ts';
 import { BoundedNames } from './bounded-names.ts';
 import { cleanStatName, LimitStats } from './limit-stats.ts';
@@ -36,8 +38,11 @@ export class StatsStore {
   /** What happened between the service and its Redis. */
   readonly redis: RedisStats = new RedisStats();
   serviceError = 0;
-  /** Calls by gRPC method. */
-  readonly calls: Map<string, number> = new Map();
+  /** What other parts count themselves. */
+  readonly sources: StatSource[] = [];
+  readonly #methods = new Map<string, MethodStats>();
+  readonly shouldRateLimit: MethodStats = this.method('ShouldRateLimit');
+  readonly healthCheck: MethodStats = this.method('Check');
 
   /** `maxNames`: STATS_MAX_NAMES, for limits and for domains each. */
   constructor(maxNames: number = usualMaxNames) {
@@ -98,9 +103,24 @@ export class StatsStore {
     this.#domainsNotFound.get(domain, '').calls += descriptors;
   }
 
+  /** Statistics of a gRPC method. */
+  method(name: string): MethodStats {
+    let stats = this.#methods.get(name);
+    if (stats === undefined) {
+      stats = new MethodStats(name);
+      this.#methods.set(name, stats);
+    }
+    return stats;
+  }
+
   /** Counts a call of a gRPC method. */
   countCall(method: string): void {
-    this.calls.set(method, (this.calls.get(method) ?? 0) + 1);
+    this.method(method).requests++;
+  }
+
+  /** Every gRPC method that has been asked for. */
+  methods(): IterableIterator<MethodStats> {
+    return this.#methods.values();
   }
 
   /** Every limit's statistics. */

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { type ServerType, serve } from '@hono/node-server';
 import type { Hono } from 'hono';
 import type { LogRegistry } from '#gateway/base/log.ts';
@@ -9,6 +10,9 @@ import type { Settings } from '../config/settings.ts';
 import { FailedCalls } from '../limiter/failed-calls.ts';
 import { RateLimiter } from '../limiter/rate-limiter.ts';
 import { StatsStore } from '../limiter/stats-store.ts';
+import { createQuotaService } from '../quota/create-quota-service.ts';
+import { createStatsSink } from '../stats/create-stats-sink.ts';
+import { ProcessStats } from '../stats/process-stats.ts';
 import { LocalCache } from '../store/local-cache.ts';
 import { LocalEstimate } from '../store/local-estimate.ts';
 import { openConfigSource, startConfigSource } from './config-sources.ts';
@@ -23,7 +27,6 @@ import { createJsonApi } from './json-api.ts';
 import { LimitService } from './limit-service.ts';
 import { openStore } from './open-store.ts';
 import { StatsFlusher } from './stats-flusher.ts';
-import { createStatsSink } from './stats-sinks.ts';
 
 /** What the service needs from the process it runs in. */
 export interface RateLimitServiceOptions {
@@ -32,6 +35,8 @@ export interface RateLimitServiceOptions {
   readonly timers: Timers;
   readonly random: Random;
   readonly logs: LogRegistry;
+  /** Writes to standard error, for statistics without a sink; absent: they are not written. */
+  readonly writeLine?: (line: string) => void;
   /** Which ports are opened: in another process's own (see `embedded/`), none or the debug port. All when absent. */
   readonly listeners?: 'all' | 'debug' | 'none';
 }
@@ -71,11 +76,22 @@ export async function createRateLimitService(
   const stats = new StatsStore();
   const health = new Health(settings.HEALTHY_WITH_AT_LEAST_ONE_CONFIG_LOADED);
   const source = await openConfigSource(options, stats);
-  const store = await openStore(options, stats.redis, stopped);
-  if (store === null) return null;
+  // Before everything that may have to be waited for: Prometheus can look meanwhile.
+  const sink = createStatsSink(settings, stats, { clock, timers, log, writeLine: options.writeLine ?? null });
+  const flusher = new StatsFlusher(sink, stats, settings.STATS_FLUSH_INTERVAL, timers);
+  stats.sources.push(new ProcessStats(), source);
+  const store = await openStore(options, stats.redis, stopped).catch(async (error: unknown) => {
+    await flusher.close();
+    throw error;
+  });
+  if (store === null) {
+    await flusher.close();
+    return null;
+  }
   health.setStore(true);
   const cacheOctets = settings.LOCAL_CACHE_SIZE_IN_BYTES;
   const cache = cacheOctets > 0 ? new LocalCache(cacheOctets) : null;
+  if (cache !== null) stats.sources.push(cache);
   const holdBack = settings.STOP_CACHE_KEY_INCREMENT_WHEN_OVERLIMIT;
   const allOrNothing = settings.ALL_OR_NOTHING;
   const estimate = new LocalEstimate(clock, settings.LOCAL_FALLBACK_REPLICAS, settings.LOCAL_FALLBACK_MAX_COUNTERS);
@@ -100,27 +116,34 @@ export async function createRateLimitService(
         : null,
     },
   );
+  const quota = createQuotaService(settings, store, clock, timers, stats);
   const apply = (config: LimitConfig): void => {
     limits.setConfig(config);
+    quota.setConfig(config);
     if (settings.KEY_FORMAT === 'reference') for (const warning of config.warnings) log.warning(warning);
     health.setDomains(config.domains.size);
   };
   if (!(await startConfigSource(source, options, apply, stopped))) {
     source.close();
     store.close();
+    await flusher.close();
     return null;
   }
   const listeners = options.listeners ?? 'all';
-  const methods = new GrpcMethods();
-  const services: GrpcServices = { limits, health: new HealthApi(health), stats, methods };
+  const methods = new GrpcMethods([quota]);
+  const services: GrpcServices = { limits, health: new HealthApi(health), stats, clock, methods };
+  const openTls = (onSecure: (socket: Socket) => void): GrpcTls => {
+    const gate = new GrpcTls(tlsOptions(settings), clock, log, onSecure);
+    stats.sources.push(gate);
+    return gate;
+  };
   const grpc = new GrpcServer(
     services,
     { maxMs: settings.GRPC_MAX_CONNECTION_AGE, graceMs: settings.GRPC_MAX_CONNECTION_AGE_GRACE },
     timers,
     random,
-    settings.GRPC_SERVER_USE_TLS ? (onSecure) => new GrpcTls(tlsOptions(settings), clock, log, onSecure) : null,
+    settings.GRPC_SERVER_USE_TLS ? openTls : null,
   );
-  const flusher = new StatsFlusher(createStatsSink(settings, stats, log), stats, settings.STATS_FLUSH_INTERVAL, timers);
   const servers: ServerType[] = [];
   const storeWatch = settings.REDIS_HEALTH_CHECK_ACTIVE_CONNECTION ? timers.create({ onTimer: watchStore }) : null;
   function watchStore(): void {
@@ -134,7 +157,8 @@ export async function createRateLimitService(
     storeWatch?.disable();
     for (const server of servers) server.close();
     await grpc.close(stopGraceMs);
-    flusher.close();
+    quota.close();
+    await flusher.close();
     store.close();
   };
   try {

@@ -2,7 +2,9 @@ import { ByteQueue } from '#gateway/base/byte-queue.ts';
 import type { RequestDecoder, ResponseEncoder } from '#gateway/protocol/codec.ts';
 import { HeaderMap } from '#gateway/protocol/headers/header-map.ts';
 import { type RequestHead, ResponseHead } from '#gateway/protocol/headers/message-head.ts';
+import type { Clock } from '#gateway/runtime/clock.ts';
 import type { StatsStore } from '../limiter/stats-store.ts';
+import type { MethodStats } from '../stats/method-stats.ts';
 import { type HealthApi, healthReply } from './grpc-health.ts';
 import { type CallConnection, GrpcMessageStream } from './grpc-message-stream.ts';
 import type { GrpcMethods } from './grpc-method.ts';
@@ -14,6 +16,7 @@ export interface GrpcServices {
   readonly limits: LimitService;
   readonly health: HealthApi;
   readonly stats: StatsStore;
+  readonly clock: Clock;
   /** Methods with streams of messages. */
   readonly methods: GrpcMethods;
 }
@@ -51,6 +54,9 @@ export class GrpcStream implements RequestDecoder, AnswerSink, HealthListener {
   #closed = false;
   #watching = false;
   #asked = false;
+  /** Statistics of the method while the call waits for its answer; null otherwise. */
+  #timed: MethodStats | null = null;
+  #askedAtMs = 0;
 
   constructor(encoder: ResponseEncoder, services: GrpcServices, connection: CallConnection | null = null) {
     this.#encoder = encoder;
@@ -67,7 +73,6 @@ export class GrpcStream implements RequestDecoder, AnswerSink, HealthListener {
       this.#method = methodOf(head.path);
       if (this.#method === 'none') this.#openStreaming(head.path, endStream);
       else if (endStream) this.onAnswerError(GrpcStatus.Internal, 'no request message');
-      else this.#services.stats.countCall(this.#method);
     }
   }
 
@@ -107,6 +112,7 @@ export class GrpcStream implements RequestDecoder, AnswerSink, HealthListener {
 
   onAnswer(message: Uint8Array): void {
     if (this.#closed) return;
+    this.#noteTime();
     this.#close();
     this.#encoder.encodeHeaders(new ResponseHead(200, new HeaderMap(['content-type', 'application/grpc'])), false);
     this.#encoder.encodeData(message, false);
@@ -115,6 +121,7 @@ export class GrpcStream implements RequestDecoder, AnswerSink, HealthListener {
 
   onAnswerError(status: number, message: string): void {
     if (this.#closed) return;
+    this.#noteTime();
     this.#close();
     const entries = [
       'content-type',
@@ -168,14 +175,30 @@ export class GrpcStream implements RequestDecoder, AnswerSink, HealthListener {
     this.#queue = null;
     if (frame[0] !== 0) {
       this.onAnswerError(GrpcStatus.Unimplemented, 'compressed messages are not supported');
-    } else if (this.#method === 'ShouldRateLimit') this.#services.limits.answer(frame, frameHead, frame.length, this);
-    else this.#onHealthRequest(frame);
+    } else if (this.#method === 'ShouldRateLimit') {
+      this.#count(this.#services.stats.shouldRateLimit);
+      this.#services.limits.answer(frame, frameHead, frame.length, this);
+    } else this.#onHealthRequest(frame);
+  }
+
+  /** Counts a call with one reply; the clock is read once a turn. */
+  #count(stats: MethodStats): void {
+    stats.requests++;
+    this.#timed = stats;
+    this.#askedAtMs = this.#services.clock.nowMs();
+  }
+
+  #noteTime(): void {
+    if (this.#timed === null) return;
+    this.#timed.responseTimes.record(this.#services.clock.nowMs() - this.#askedAtMs);
+    this.#timed = null;
   }
 
   #onHealthRequest(frame: Uint8Array): void {
     const { health } = this.#services;
     const service = health.serviceOf(frame, frameHead);
     if (this.#method === 'Check') {
+      this.#count(this.#services.stats.healthCheck);
       if (service === 'unknown') this.onAnswerError(GrpcStatus.NotFound, 'unknown service');
       else this.onAnswer(healthReply(service === 'all' || health.healthy));
       return;

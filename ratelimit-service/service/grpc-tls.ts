@@ -1,9 +1,10 @@
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import tls from 'node:tls';
 import type { Logger } from '#gateway/base/log.ts';
 import type { Clock } from '#gateway/runtime/clock.ts';
+import type { StatSource } from '../stats/stat-source.ts';
 
 /** TLS of the gRPC server, by the paths of its PEM files. */
 export interface GrpcTlsOptions {
@@ -22,7 +23,7 @@ const lookAgainMs = 1000;
  * Turns accepted sockets into TLS ones. Certificate files that have changed are used for new connections; when they cannot
  * be read, the old ones stay in use and the log says so.
  */
-export class GrpcTls {
+export class GrpcTls implements StatSource {
   readonly #options: GrpcTlsOptions;
   readonly #clock: Clock;
   readonly #log: Logger;
@@ -30,6 +31,10 @@ export class GrpcTls {
   #server: tls.Server;
   #stamp: string;
   #lookedAtMs: number;
+  /** Files that could not be used; they are not tried, and not told of, again. */
+  #failedStamp = '';
+  #attempts = 1;
+  #failures = 0;
 
   /** Throws when the files are missing or do not belong together. */
   constructor(options: GrpcTlsOptions, clock: Clock, log: Logger, onSecure: (socket: tls.TLSSocket) => void) {
@@ -53,21 +58,44 @@ export class GrpcTls {
     const nowMs = this.#clock.nowMs();
     if (nowMs - this.#lookedAtMs < lookAgainMs) return;
     this.#lookedAtMs = nowMs;
+    let stamp = '';
     try {
-      const stamp = this.#stampOfFiles();
-      if (stamp === this.#stamp) return;
+      stamp = this.#stampOfFiles();
+      if (stamp === this.#stamp || stamp === this.#failedStamp) return;
+      this.#attempts++;
       this.#server = this.#createServer();
       this.#stamp = stamp;
+      this.#failedStamp = '';
       this.#log.info('TLS: the certificate files have changed and are in use');
     } catch (error) {
+      if (stamp === '' && this.#failedStamp === 'none') return;
+      this.#failedStamp = stamp === '' ? 'none' : stamp;
+      this.#failures++;
       this.#log.error(`TLS: the certificate files cannot be used, the old ones stay: ${(error as Error).message}`);
     }
   }
 
-  #stampOfFiles(): string {
+  /** In the words of the library that the reference watches its files with. */
+  *counters(): Generator<readonly [name: string, value: number]> {
+    yield ['certs.load_attempts', this.#attempts];
+    yield ['certs.load_failures', this.#failures];
+  }
+
+  *gauges(): Generator<readonly [name: string, value: number]> {
+    yield ['certs.num_values', this.#paths().length];
+  }
+
+  #paths(): string[] {
     const { certPath, keyPath, clientCaPath } = this.#options;
-    const paths = [certPath, keyPath, clientCaPath].filter((path) => path !== '');
-    return paths.map((path) => `${statSync(path).mtimeMs} ${statSync(path).size}`).join(',');
+    return [certPath, keyPath, clientCaPath].filter((path) => path !== '');
+  }
+
+  #stampOfFiles(): string {
+    const stamp = (path: string): string => {
+      const { ino, mtimeMs, size } = statSync(path);
+      return `${ino} ${mtimeMs} ${size}`;
+    };
+    return this.#paths().map(stamp).join(',');
   }
 
   /** A server that never listens: it is given sockets. */
@@ -76,7 +104,9 @@ export class GrpcTls {
     const cert = readFileSync(certPath, 'utf8');
     const key = readFileSync(keyPath, 'utf8');
     // Not every runtime looks whether they belong together.
-    tls.createSecureContext({ cert, key });
+    if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) {
+      throw new Error(`the private key in ${keyPath} is not the one of the certificate in ${certPath}`);
+    }
     const server = tls.createServer({
       cert,
       key,

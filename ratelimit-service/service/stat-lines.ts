@@ -1,5 +1,6 @@
 import { limitStatValues } from '../limiter/limit-stats.ts';
 import type { StatsStore } from '../limiter/stats-store.ts';
+import type { ResponseTimes } from '../stats/response-times.ts';
 
 /** One counter as sinks see it. */
 export interface StatLine {
@@ -30,5 +31,24 @@ export function* statLines(stats: StatsStore): Generator<StatLine> {
   yield { name: 'ratelimit.service.call.should_rate_limit.redis_error', value: stats.redisError };
   yield { name: 'ratelimit.service.call.should_rate_limit.service_error', value: stats.serviceError };
   for (const [name, value] of stats.redis.counters()) yield { name, value };
-  for (const [method, value] of stats.calls) yield { name: `ratelimit_server.${method}.total_requests`, value };
+  for (const source of stats.sources) {
+    for (const [name, value] of source.counters?.() ?? []) yield { name, value };
+  }
+  for (const { method, requests } of stats.methods()) {
+    yield { name: `ratelimit_server.${method}.total_requests`, value: requests };
+  }
+}
+
+/** All values of the service that go up and down. */
+export function* gaugeLines(stats: StatsStore): Generator<StatLine> {
+  for (const source of [stats.redis, ...stats.sources]) {
+    for (const [name, value] of source.gauges?.() ?? []) yield { name, value };
+  }
+}
+
+/** How long calls took, by method. */
+export function* timerLines(stats: StatsStore): Generator<{ readonly name: string; readonly times: ResponseTimes }> {
+  for (const { method, responseTimes } of stats.methods()) {
+    yield { name: `ratelimit_server.${method}.response_time`, times: responseTimes };
+  }
 }

@@ -1,16 +1,9 @@
 import type { Timer, Timers, TimerTarget } from '#gateway/runtime/timers.ts';
 import { limitStatNames } from '../limiter/limit-stats.ts';
 import type { StatsListener, StatsStore } from '../limiter/stats-store.ts';
-import { limitLineName, statLines } from './stat-lines.ts';
-
-/** Where counters are sent. */
-export interface StatsSink {
-  /** `increase` since the last flush, never 0. */
-  counter(name: string, increase: number): void;
-  /** All counters of this flush have been given. */
-  flush(): void;
-  close(): void;
-}
+import { placeMs } from '../stats/response-times.ts';
+import type { StatsSink } from '../stats/stats-sink.ts';
+import { gaugeLines, limitLineName, statLines, timerLines } from './stat-lines.ts';
 
 /** Sends what has been counted since the last time, every STATS_FLUSH_INTERVAL. */
 export class StatsFlusher implements TimerTarget, StatsListener {
@@ -19,6 +12,8 @@ export class StatsFlusher implements TimerTarget, StatsListener {
   readonly #intervalMs: number;
   readonly #timer: Timer;
   #sent = new Map<string, number>();
+  /** Calls by length of time that were sent, by name. */
+  readonly #sentTimes = new Map<string, Float64Array>();
 
   /** A null sink drops everything. */
   constructor(sink: StatsSink | null, stats: StatsStore, intervalMs: number, timers: Timers) {
@@ -26,7 +21,9 @@ export class StatsFlusher implements TimerTarget, StatsListener {
     this.#stats = stats;
     this.#intervalMs = intervalMs;
     this.#timer = timers.create(this);
-    if (sink !== null) stats.subscribe(this);
+    if (sink === null) return;
+    stats.subscribe(this);
+    stats.sources.push(sink);
   }
 
   start(): void {
@@ -62,13 +59,30 @@ export class StatsFlusher implements TimerTarget, StatsListener {
       sent.set(name, value);
     }
     this.#sent = sent;
+    for (const { name, value } of gaugeLines(this.#stats)) this.#sink.gauge(name, value);
+    this.#flushTimes(this.#sink);
     this.#sink.flush();
   }
 
+  #flushTimes(sink: StatsSink): void {
+    for (const { name, times } of timerLines(this.#stats)) {
+      let sent = this.#sentTimes.get(name);
+      if (sent === undefined) {
+        sent = new Float64Array(times.counts.length);
+        this.#sentTimes.set(name, sent);
+      }
+      for (let place = 0; place < sent.length; place++) {
+        const calls = times.counts[place]! - sent[place]!;
+        if (calls > 0) sink.timer(name, placeMs(place), calls);
+      }
+      sent.set(times.counts);
+    }
+  }
+
   /** Sends the rest and closes the sink. */
-  close(): void {
+  async close(): Promise<void> {
     this.#timer.disable();
     this.flush();
-    this.#sink?.close();
+    await this.#sink?.close();
   }
 }

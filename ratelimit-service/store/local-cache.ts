@@ -1,3 +1,5 @@
+import type { StatSource } from '../stats/stat-source.ts';
+
 /** Octets that one key is reckoned to take besides its characters. */
 const octetsPerKey = 64;
 
@@ -5,12 +7,15 @@ const octetsPerKey = 64;
  * LOCAL_CACHE_SIZE_IN_BYTES: keys seen over their limit, so that the counter need not be asked again in this window. The
  * limit is kept with the key, so that a raised limit is asked anew, which the reference service does not do.
  */
-export class LocalCache {
+export class LocalCache implements StatSource {
   readonly #maxOctets: number;
   readonly #limits = new Map<string, { readonly limit: number; readonly expiresSeconds: number }>();
   #octets = 0;
   hits = 0;
   misses = 0;
+  #evicted = 0;
+  #expired = 0;
+  #overwritten = 0;
 
   constructor(maxOctets: number) {
     this.#maxOctets = maxOctets;
@@ -28,8 +33,23 @@ export class LocalCache {
       this.hits++;
       return true;
     }
+    if (entry !== undefined && entry.expiresSeconds <= nowSeconds) {
+      this.#expired++;
+      this.forget(key);
+    }
     this.misses++;
     return false;
+  }
+
+  /** In the reference service's words; there is no averageAccessTime. */
+  *gauges(): Generator<readonly [name: string, value: number]> {
+    yield ['ratelimit.localcache.evacuateCount', this.#evicted];
+    yield ['ratelimit.localcache.expiredCount', this.#expired];
+    yield ['ratelimit.localcache.entryCount', this.#limits.size];
+    yield ['ratelimit.localcache.hitCount', this.hits];
+    yield ['ratelimit.localcache.missCount', this.misses];
+    yield ['ratelimit.localcache.lookupCount', this.hits + this.misses];
+    yield ['ratelimit.localcache.overwriteCount', this.#overwritten];
   }
 
   /** Asks the store again: some of what was counted was given back. */
@@ -39,11 +59,13 @@ export class LocalCache {
 
   /** Notes that `key` is over its limit until `expiresSeconds`. The oldest keys make room. */
   setOver(key: string, limit: number, expiresSeconds: number): void {
-    if (!this.#limits.has(key)) this.#octets += key.length + octetsPerKey;
+    if (this.#limits.has(key)) this.#overwritten++;
+    else this.#octets += key.length + octetsPerKey;
     this.#limits.set(key, { limit, expiresSeconds });
     for (const oldest of this.#limits.keys()) {
       if (this.#octets <= this.#maxOctets) return;
       this.#limits.delete(oldest);
+      this.#evicted++;
       this.#octets -= oldest.length + octetsPerKey;
     }
   }

@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict';
+import { findPeer, firstMissing, peerTest } from '#test/support/peers.ts';
+import { RateLimitClient } from '#test/support/rate-limit-client.ts';
+import { startRedis } from '#test/support/redis.ts';
+import { freePorts } from '#test/support/running-program.ts';
+import { until } from '#test/support/until.ts';
+import { addUp, type LineReceiver, receiveTcp, receiveUdp } from '../support/line-receiver.ts';
+import {
+  type LimitFolder,
+  limitFolder,
+  ownService,
+  type RunningService,
+  startService,
+} from '../support/running-service.ts';
+
+const rules = `
+domain: d
+descriptors:
+- { key: a, rate_limit: { unit: day, requests_per_unit: 2 } }
+- { key: shadow, shadow_mode: true, rate_limit: { unit: day, requests_per_unit: 1 } }
+- key: n
+  descriptors:
+  - { key: m, value: x, rate_limit: { unit: day, requests_per_unit: 20 } }
+  - key: o
+    descriptors:
+    - { key: p, detailed_metric: true, rate_limit: { unit: day, requests_per_unit: 1 } }
+`;
+
+/** The same calls to every service. */
+async function call({ grpc }: RunningService): Promise<void> {
+  const client = new RateLimitClient(`127.0.0.1:${grpc}`);
+  try {
+    for (let i = 0; i < 5; i++) {
+      await client.ask('d', 'a=1', 'shadow=s', 'n=1 m=x', 'n=1 o=10.0.0.1 p=2|3');
+      await client.ask('other', 'a=1');
+      await client.ask('d', 'none=1');
+    }
+    await assert.rejects(client.ask('', 'a=1'));
+    await client.call('/grpc.health.v1.Health/Check', new Uint8Array(0));
+  } finally {
+    client.close();
+  }
+}
+
+/** Names that differ on purpose, or that only one runtime has. */
+const apart = /^(ratelimit\.go\.|ratelimit_go_|datadog|ratelimit\.redis_pool|redis_pool|runtime)/;
+
+async function beside(
+  env: (at: number) => Readonly<Record<string, string>>,
+  body: (theirs: RunningService, ours: RunningService, folder: LimitFolder) => Promise<void>,
+): Promise<void> {
+  const folder = limitFolder({ 'a.yaml': rules });
+  const redises = [await startRedis(findPeer('redis-server')!), await startRedis(findPeer('redis-server')!)];
+  const services: RunningService[] = [];
+  try {
+    for (const [at, command] of [[findPeer('reference-ratelimit')!], ownService()].entries()) {
+      const common = {
+        EXTRA_TAGS: 'env:d.e|v,b:2',
+        STATS_FLUSH_INTERVAL: '100ms',
+        LOCAL_CACHE_SIZE_IN_BYTES: '1000000',
+      };
+      services.push(await startService(command, folder.root, redises[at]!.port, { ...common, ...env(at) }));
+    }
+    for (const service of services) await call(service);
+    await body(services[0]!, services[1]!, folder);
+  } finally {
+    for (const { program } of [...services, ...redises]) await program.stop();
+    folder.remove();
+  }
+}
+
+/** Waits until the calls have arrived, and answers all that has. */
+async function received(receiver: LineReceiver): Promise<string[]> {
+  const complete = (): boolean => {
+    const sums = [...addUp(receiver.lines)];
+    const sum = (part: string): number => sums.find(([name]) => name.includes(part))?.[1] ?? 0;
+    return (
+      sum('ShouldRateLimit.total_requests') === 16 &&
+      sum('ShouldRateLimit.response_time') === 16 &&
+      sum('d.a.total_hits') === 5
+    );
+  };
+  await until(complete);
+  return [...addUp(receiver.lines)]
+    .filter(([name]) => !apart.test(name) && !name.includes('averageAccessTime'))
+    .map(([name, value]) => `${name} ${value}`)
+    .sort();
+}
+
+peerTest(firstMissing('reference-ratelimit', 'redis-server'), 'statsd: the same names, tags and values', async () => {
+  const receivers = [await receiveTcp(), await receiveTcp()];
+  try {
+    const env = (at: number): Record<string, string> => ({
+      USE_STATSD: 'true',
+      STATSD_HOST: '127.0.0.1',
+      STATSD_PORT: String(receivers[at]!.port),
+    });
+    await beside(env, async () => {
+      const [theirs, ours] = [await received(receivers[0]!), await received(receivers[1]!)];
+      assert.deepEqual(ours, theirs);
+      assert.ok(ours.length > 25, `${ours.length} statistics`);
+    });
+  } finally {
+    for (const receiver of receivers) receiver.close();
+  }
+});
+
+peerTest(
+  firstMissing('reference-ratelimit', 'redis-server'),
+  'DogStatsD with mogrifiers: the same names, tags and values',
+  async () => {
+    const receivers = [await receiveUdp(), await receiveUdp()];
+    try {
+      const env = (at: number): Record<string, string> => ({
+        USE_DOG_STATSD: 'true',
+        STATSD_HOST: '127.0.0.1',
+        STATSD_PORT: String(receivers[at]!.port),
+        USE_DOG_STATSD_MOGRIFIERS: 'NEAR,LIMIT,LATE',
+        DOG_STATSD_MOGRIFIER_NEAR_PATTERN: 'near_limit$',
+        DOG_STATSD_MOGRIFIER_NEAR_NAME: 'near',
+        DOG_STATSD_MOGRIFIER_LIMIT_PATTERN:
+          '^ratelimit\\.service\\.rate_limit\\.([^.]+)\\.(.*)\\.([a-z]+)_(limit|hits)$',
+        DOG_STATSD_MOGRIFIER_LIMIT_NAME: 'rl.$3$9',
+        DOG_STATSD_MOGRIFIER_LIMIT_TAGS: 'descriptor:$2',
+        DOG_STATSD_MOGRIFIER_LATE_PATTERN: 'over_limit',
+        DOG_STATSD_MOGRIFIER_LATE_NAME: '$0.late',
+      });
+      await beside(env, async () => {
+        const sums = async (receiver: LineReceiver): Promise<string[]> => {
+          const total = (): number => addUp(receiver.lines).get('rl.total$9|c|#b:2,env:d_e_v,descriptor:a') ?? 0;
+          await until(() => total() === 5 && receiver.lines.filter((line) => /total_requests/.test(line)).length > 0);
+          await until(
+            () =>
+              (addUp(receiver.lines).get('ratelimit_server.ShouldRateLimit.response_time|ms|#b:2,env:d_e_v') ?? 0) ===
+              16,
+          );
+          return [...addUp(receiver.lines)]
+            .filter(([name]) => !apart.test(name) && !name.includes('averageAccessTime'))
+            .map(([name, value]) => `${name} ${value}`)
+            .sort();
+        };
+        const [theirs, ours] = [await sums(receivers[0]!), await sums(receivers[1]!)];
+        assert.deepEqual(ours, theirs);
+        assert.ok(ours.some((line) => line.startsWith('over_limit.late|c|#b:2,env:d_e_v')));
+      });
+    } finally {
+      for (const receiver of receivers) receiver.close();
+    }
+  },
+);
+
+/** Series of a page, without what is zero, what the two runtimes have for themselves, and times. */
+async function series(port: number, ready: (page: string) => boolean): Promise<string[]> {
+  let page = '';
+  for (let i = 0; i < 200; i++) {
+    page = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    if (ready(page)) break;
+    await new Promise((done) => setTimeout(done, 50));
+  }
+  return page
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#') && !line.endsWith(' 0'))
+    .filter(
+      (line) => !/^(go_|process_|promhttp_|statsd_exporter_|ratelimit_go_|runtime_|ratelimit_redis_pool_)/.test(line),
+    )
+    .filter((line) => !/averageAccessTime|response_time_seconds_(bucket|sum)/.test(line))
+    .sort();
+}
+
+peerTest(firstMissing('reference-ratelimit', 'redis-server'), 'Prometheus: the same series', async () => {
+  const ports = await freePorts(2);
+  const env = (at: number): Record<string, string> => ({
+    USE_PROMETHEUS: 'true',
+    EXTRA_TAGS: '',
+    LOCAL_CACHE_SIZE_IN_BYTES: '0',
+    PROMETHEUS_ADDR: `127.0.0.1:${ports[at]}`,
+  });
+  await beside(env, async () => {
+    const ready = (page: string): boolean =>
+      page.includes('ratelimit_service_response_time_seconds_count{grpc_method="ShouldRateLimit"} 16') &&
+      page.includes('ratelimit_service_total_requests{grpc_method="ShouldRateLimit"} 16') &&
+      page.includes('ratelimit_service_rate_limit_total_hits{domain="d",key1="a"} 5');
+    const [theirs, ours] = [await series(ports[0]!, ready), await series(ports[1]!, ready)];
+    assert.deepEqual(ours, theirs);
+    assert.ok(ours.length > 20, `${ours.length} series`);
+    assert.equal((await fetch(`http://127.0.0.1:${ports[1]}/debug/pprof/`)).status, 404);
+  });
+});
