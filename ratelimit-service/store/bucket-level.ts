@@ -33,6 +33,8 @@ export function bucketRate(limit: number, burst: number, windowSeconds: number):
  * in Redis's language; a test holds the two against each other.
  */
 export class BucketLevel {
+  /** Numbers that a level is kept as. */
+  static readonly width: number = 3;
   #level = 0;
   /** Start of the tick that the level is of, microseconds. */
   #atUs = 0;
@@ -74,5 +76,19 @@ export class BucketLevel {
   /** Whether it is as good as new. */
   get empty(): boolean {
     return this.#level === 0;
+  }
+
+  /** Becomes what was kept in `numbers` from `at` on; zeros are a new one. */
+  load(numbers: Float64Array, at: number): void {
+    this.#level = numbers[at]!;
+    this.#atUs = numbers[at + 1]!;
+    this.#scale = numbers[at + 2]! || 1;
+  }
+
+  /** Keeps this one in `numbers` from `at` on. */
+  save(numbers: Float64Array, at: number): void {
+    numbers[at] = this.#level;
+    numbers[at + 1] = this.#atUs;
+    numbers[at + 2] = this.#scale;
   }
 }

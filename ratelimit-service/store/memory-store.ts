@@ -1,42 +1,62 @@
 import type { Clock } from '#gateway/runtime/clock.ts';
 import { LimitAlgorithm } from '../config/algorithm.ts';
+import { BucketLevel } from './bucket-level.ts';
 import type { CounterStore, CounterWaiter } from './counter-store.ts';
-import { type LimitEntry, LimitTable } from './limit-table.ts';
-import { slotsPerWindow, slotUs } from './slot-ring.ts';
+import { KeyTable } from './key-table.ts';
+import { SlotRing, slotsPerWindow, slotUs } from './slot-ring.ts';
 import { answerTake, type Take } from './take.ts';
 
-/** How many counters of one window length are kept when nothing else is said: some 150 MB when full. */
+/** How many counters are kept when nothing else is said: some 80 MB of fixed windows, 120 MB of buckets, 300 MB of rings. */
 const defaultMaxCounters: number = 1_000_000;
 
-/** The counters of the current window of one length. */
+/** When it is full, what has expired is looked for as often as this, microseconds: a flood of keys must not pay for each. */
+const makeRoomEveryUs = 1_000_000;
+
+/** The counters of the current window of one length: one number an entry. */
 class Window {
   start = 0;
-  counters = new Map<string, number>();
+  readonly seconds: number;
+  readonly counters: KeyTable;
+
+  constructor(seconds: number, seed: number) {
+    this.seconds = seconds;
+    this.counters = new KeyTable(1, seed);
+  }
 }
 
 /**
  * Counters in this process's memory: exact, and bounded. Fixed windows of one length begin and end together, so when a new
- * one begins all counters of the old one are dropped at once; the other algorithms have a table that is swept. When either
- * is full, new keys are refused with an error (which Envoy takes as it is told to by failure_mode_deny) rather than old ones
- * forgotten, so that no limit can be slipped by making up keys.
+ * one begins all counters of the old one are dropped at once; the other algorithms have tables whose first number says when an
+ * entry is as good as none, and that are swept as entries are added. When as many counters are held as may be, those that have
+ * ended are dropped; when that does not help, new keys are refused with an error (which Envoy takes as it is told to by
+ * failure_mode_deny) rather than old ones forgotten, so that no limit can be slipped by making up keys.
  */
 export class MemoryStore implements CounterStore {
   readonly healthy: boolean = true;
   readonly #clock: Clock;
   readonly #maxCounters: number;
+  readonly #seed: number;
+  /** By length. */
   readonly #windows = new Map<number, Window>();
-  readonly #table: LimitTable;
+  readonly #levels: KeyTable;
+  readonly #rings: KeyTable;
+  readonly #level = new BucketLevel();
+  readonly #ring = new SlotRing();
+  #nextRoomUs = 0;
 
-  constructor(clock: Clock, maxCounters: number = defaultMaxCounters) {
+  /** `seed`: 32 bits that clients cannot know, so that they cannot choose keys that are hard to tell apart. */
+  constructor(clock: Clock, maxCounters: number = defaultMaxCounters, seed = 0) {
     this.#clock = clock;
     this.#maxCounters = maxCounters;
-    this.#table = new LimitTable(maxCounters);
+    this.#seed = seed;
+    this.#levels = new KeyTable(1 + BucketLevel.width, seed);
+    this.#rings = new KeyTable(1 + SlotRing.width, seed);
   }
 
-  /** Counters held. */
+  /** Counters held, ended ones that nobody has met yet included. */
   get size(): number {
-    let { size } = this.#table;
-    for (const window of this.#windows.values()) size += window.counters.size;
+    let size = this.#levels.size + this.#rings.size;
+    for (const { counters } of this.#windows.values()) size += counters.size;
     return size;
   }
 
@@ -48,27 +68,40 @@ export class MemoryStore implements CounterStore {
     waiter: CounterWaiter,
     index: number,
   ): void {
-    const window = this.#window(windowStart, windowSeconds);
-    const before = window.counters.get(key);
-    if (before === undefined && window.counters.size >= this.#maxCounters) {
-      waiter.onCounterError(index, this.#full());
-      return;
+    const { counters } = this.#window(windowStart, windowSeconds);
+    let entry = counters.find(key);
+    if (entry === 0) {
+      if (hits === 0) {
+        waiter.onCounter(index, 0);
+        return;
+      }
+      if (!this.#hasRoom()) {
+        waiter.onCounterError(index, this.#full());
+        return;
+      }
+      entry = counters.add(key);
     }
-    const after = (before ?? 0) + hits;
-    if (hits !== 0) window.counters.set(key, after);
-    waiter.onCounter(index, after);
+    const numbers = counters.numbers(entry);
+    const at = counters.offset(entry);
+    numbers[at]! += hits;
+    waiter.onCounter(index, numbers[at]!);
   }
 
   read(key: string, windowStart: number, windowSeconds: number, waiter: CounterWaiter, index: number): void {
     const window = this.#windows.get(windowSeconds);
-    const current = window !== undefined && windowStart <= window.start ? window.counters.get(key) : undefined;
-    waiter.onCounter(index, current ?? 0);
+    const current = window !== undefined && windowStart <= window.start ? counted(window.counters, key) : 0;
+    waiter.onCounter(index, current);
   }
 
   remove(key: string, windowSeconds: number, waiter: CounterWaiter, index: number): void {
-    const counted = this.#windows.get(windowSeconds)?.counters.delete(key) === true;
-    const taken = this.#table.remove(key);
-    waiter.onCounter(index, counted || taken ? 1 : 0);
+    let removed = false;
+    for (const table of [this.#windows.get(windowSeconds)?.counters, this.#levels, this.#rings]) {
+      const entry = table?.find(key) ?? 0;
+      if (entry === 0) continue;
+      table!.remove(entry);
+      removed = true;
+    }
+    waiter.onCounter(index, removed ? 1 : 0);
   }
 
   take(takes: readonly Take[], allOrNothing: boolean, waiter: CounterWaiter): void {
@@ -88,19 +121,20 @@ export class MemoryStore implements CounterStore {
 
   close(): void {
     this.#windows.clear();
-    this.#table.clear();
+    this.#levels.clear();
+    this.#rings.clear();
   }
 
   #window(start: number, seconds: number): Window {
     let window = this.#windows.get(seconds);
     if (window === undefined) {
-      window = new Window();
+      window = new Window(seconds, this.#seed);
       this.#windows.set(seconds, window);
     }
     // A clock that was set back must not clear what was counted: the later window goes on.
     if (start > window.start) {
       window.start = start;
-      window.counters = new Map();
+      window.counters.clear();
     }
     return window;
   }
@@ -108,45 +142,94 @@ export class MemoryStore implements CounterStore {
   #takeOne(take: Take, hits: number, nowUs: number): Took {
     const { limit, key } = take;
     if (limit.algorithm === LimitAlgorithm.FixedWindow) return this.#takeFixed(take, hits);
-    const bucket = limit.rate !== null;
-    const entry = this.#table.get(key);
-    if (entry !== undefined) return takeFrom(entry, take, hits, nowUs);
-    // What is not there is empty: no entry is made for what does not count.
-    if (hits > limit.capacity) return Took.Nothing;
-    if (hits <= 0) return Took.All;
-    const added = this.#table.add(key, bucket ? 'level' : 'ring', nowUs);
-    return added === null ? Took.Full : takeFrom(added, take, hits, nowUs);
+    const table = limit.rate === null ? this.#rings : this.#levels;
+    let entry = table.find(key);
+    if (entry === 0) {
+      // What is not there is empty: no entry is made for what does not count.
+      if (hits > limit.capacity) return Took.Nothing;
+      if (hits <= 0) return Took.All;
+      table.sweep(nowUs);
+      if (!this.#hasRoom()) return Took.Full;
+      entry = table.add(key);
+    }
+    return limit.rate === null ? this.#takeRing(take, entry, hits, nowUs) : this.#takeLevel(take, entry, hits, nowUs);
+  }
+
+  #takeLevel({ limit }: Take, entry: number, hits: number, nowUs: number): Took {
+    const level = this.#level;
+    const rate = limit.rate!;
+    const numbers = this.#levels.numbers(entry);
+    const at = this.#levels.offset(entry);
+    level.load(numbers, at + 1);
+    level.advance(rate, nowUs);
+    const took = level.take(rate, hits);
+    level.save(numbers, at + 1);
+    numbers[at] = level.empty ? nowUs : nowUs + level.resetUs(rate, 0);
+    return took ? Took.All : Took.Nothing;
+  }
+
+  #takeRing({ limit }: Take, entry: number, hits: number, nowUs: number): Took {
+    const ring = this.#ring;
+    const numbers = this.#rings.numbers(entry);
+    const at = this.#rings.offset(entry);
+    const lengthUs = slotUs(limit.windowSeconds);
+    ring.load(numbers, at + 1);
+    ring.advance(lengthUs, nowUs);
+    const took = ring.take(limit.limit, hits);
+    ring.save(numbers, at + 1);
+    numbers[at] = ring.empty ? nowUs : nowUs + lengthUs * (slotsPerWindow + 1);
+    return took ? Took.All : Took.Nothing;
   }
 
   #takeFixed({ limit, key, windowStart }: Take, hits: number): Took {
     const { counters } = this.#window(windowStart, limit.windowSeconds);
-    const before = counters.get(key);
-    if (hits >= 0 && (before ?? 0) + hits > limit.limit) return Took.Nothing;
-    if (before === undefined && hits <= 0) return Took.All;
-    if (before === undefined && counters.size >= this.#maxCounters) return Took.Full;
-    counters.set(key, Math.max(0, (before ?? 0) + hits));
+    let entry = counters.find(key);
+    const before = entry === 0 ? 0 : counters.numbers(entry)[counters.offset(entry)]!;
+    if (hits >= 0 && before + hits > limit.limit) return Took.Nothing;
+    if (entry === 0) {
+      if (hits <= 0) return Took.All;
+      if (!this.#hasRoom()) return Took.Full;
+      entry = counters.add(key);
+    }
+    counters.numbers(entry)[counters.offset(entry)] = Math.max(0, before + hits);
     return Took.All;
   }
 
   #answer(take: Take, over: boolean, nowUs: number, waiter: CounterWaiter): void {
     const { limit, key } = take;
     if (limit.algorithm === LimitAlgorithm.FixedWindow) {
-      const current = this.#windows.get(limit.windowSeconds)?.counters.get(key) ?? 0;
+      const window = this.#windows.get(limit.windowSeconds);
+      const current = window === undefined ? 0 : counted(window.counters, key);
       const resetUs = (take.windowStart + limit.windowSeconds) * 1_000_000 - nowUs;
       answerTake(take, over, Math.max(0, limit.limit - current), resetUs, waiter);
       return;
     }
-    const entry = this.#table.get(key);
+    const table = limit.rate === null ? this.#rings : this.#levels;
+    const entry = table.find(key);
     const wanted = over ? take.hits : 0;
-    if (entry === undefined) answerTake(take, over, limit.capacity, 0, waiter);
+    if (entry === 0) answerTake(take, over, limit.capacity, 0, waiter);
     else if (limit.rate !== null) {
-      const level = entry.level!;
-      answerTake(take, over, level.remaining(limit.rate), level.resetUs(limit.rate, wanted), waiter);
+      this.#level.load(table.numbers(entry), table.offset(entry) + 1);
+      answerTake(take, over, this.#level.remaining(limit.rate), this.#level.resetUs(limit.rate, wanted), waiter);
     } else {
-      const ring = entry.ring!;
-      const resetUs = ring.resetUs(limit.limit, slotUs(limit.windowSeconds), nowUs, wanted);
-      answerTake(take, over, ring.remaining(limit.limit), resetUs, waiter);
+      this.#ring.load(table.numbers(entry), table.offset(entry) + 1);
+      const resetUs = this.#ring.resetUs(limit.limit, slotUs(limit.windowSeconds), nowUs, wanted);
+      answerTake(take, over, this.#ring.remaining(limit.limit), resetUs, waiter);
     }
+  }
+
+  /** Whether another counter may be held; drops what has ended when it comes to that. */
+  #hasRoom(): boolean {
+    if (this.size < this.#maxCounters) return true;
+    const nowUs = Math.floor(this.#clock.wallMs() * 1000);
+    if (nowUs < this.#nextRoomUs) return false;
+    this.#nextRoomUs = nowUs + makeRoomEveryUs;
+    for (const { start, seconds, counters } of this.#windows.values()) {
+      if ((start + seconds) * 1_000_000 <= nowUs) counters.clear();
+    }
+    this.#levels.sweepAll(nowUs);
+    this.#rings.sweepAll(nowUs);
+    return this.size < this.#maxCounters;
   }
 
   #full(): string {
@@ -158,18 +241,7 @@ export class MemoryStore implements CounterStore {
 const Took = { All: 0, Nothing: 1, Full: 2 } as const;
 type Took = (typeof Took)[keyof typeof Took];
 
-function takeFrom(entry: LimitEntry, { limit }: Take, hits: number, nowUs: number): Took {
-  if (limit.rate !== null) {
-    const level = entry.level!;
-    level.advance(limit.rate, nowUs);
-    const took = level.take(limit.rate, hits);
-    entry.expiresUs = level.empty ? nowUs : nowUs + level.resetUs(limit.rate, 0);
-    return took ? Took.All : Took.Nothing;
-  }
-  const ring = entry.ring!;
-  const lengthUs = slotUs(limit.windowSeconds);
-  ring.advance(lengthUs, nowUs);
-  const took = ring.take(limit.limit, hits);
-  entry.expiresUs = ring.empty ? nowUs : nowUs + lengthUs * (slotsPerWindow + 1);
-  return took ? Took.All : Took.Nothing;
+function counted(counters: KeyTable, key: string): number {
+  const entry = counters.find(key);
+  return entry === 0 ? 0 : counters.numbers(entry)[counters.offset(entry)]!;
 }

@@ -149,11 +149,13 @@ export class RedisBatch implements TimerTarget, TurnTask {
     }
     for (const sum of this.#adds.values()) {
       const [error, value] = replies[at] ?? nothing;
-      const expire = replies[at + 1];
+      const [expireError, expired] = replies[at + 1] ?? nothing;
       at += 2;
-      this.#onSum(sum, error, value, true);
+      // EXPIRE answers 0 or 1: with anything else these are not the answers to what was asked.
+      const inStep = expireError !== null || expired === 1 || expired === 0;
+      this.#onSum(sum, error, inStep ? value : Number.NaN, true);
       // The key moved between the two commands: without a life it would stay for ever.
-      if (!error && expire?.[0]) this.#expireElsewhere(sum, expire[0]);
+      if (!error && expireError) this.#expireElsewhere(sum, expireError);
     }
     this.#settleBatch();
   }
@@ -165,7 +167,7 @@ export class RedisBatch implements TimerTarget, TurnTask {
       else this.#failed(sum, redisErrorKind(error), error.message);
       return;
     }
-    const total = value === null ? 0 : Number(value);
+    const total = value === null && sum.command === 'get' ? 0 : Number(value ?? Number.NaN);
     if (!Number.isFinite(total)) {
       // INCRBY answers a number or an error: anything else is the answer to something else.
       const kind = sum.command === 'get' ? 'wrongtype' : 'garbage';

@@ -13,6 +13,8 @@ export function slotUs(windowSeconds: number): number {
  * `store/take-script.ts` says the same in Redis's language; a test holds the two against each other.
  */
 export class SlotRing {
+  /** Numbers that a ring is kept as. */
+  static readonly width: number = slotsPerWindow + 3;
   /** Hits by age in parts; at most one more than a window has. */
   readonly #counts: number[] = new Array<number>(slotsPerWindow + 1).fill(0);
   #sum = 0;
@@ -69,5 +71,19 @@ export class SlotRing {
   /** Whether nothing counts. */
   get empty(): boolean {
     return this.#sum === 0;
+  }
+
+  /** Becomes what was kept in `numbers` from `at` on; zeros are a new one. */
+  load(numbers: Float64Array, at: number): void {
+    this.#sum = numbers[at]!;
+    this.#newest = numbers[at + 1]!;
+    for (let i = 0; i <= slotsPerWindow; i++) this.#counts[i] = numbers[at + 2 + i]!;
+  }
+
+  /** Keeps this one in `numbers` from `at` on. */
+  save(numbers: Float64Array, at: number): void {
+    numbers[at] = this.#sum;
+    numbers[at + 1] = this.#newest;
+    for (let i = 0; i <= slotsPerWindow; i++) numbers[at + 2 + i] = this.#counts[i]!;
   }
 }

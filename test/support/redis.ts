@@ -6,8 +6,11 @@ export interface TestRedis {
   readonly program: RunningProgram;
 }
 
-/** Starts `redis-server` on a free port of the loopback interface (or on this one) and waits until it listens. */
-export async function startRedis(binary: string, port = 0): Promise<TestRedis> {
+/**
+ * Starts `redis-server` on a free port of the loopback interface (or on this one) and waits until it listens. `options` go on
+ * its command line.
+ */
+export async function startRedis(binary: string, port = 0, options: readonly string[] = []): Promise<TestRedis> {
   const [free = 0] = port === 0 ? await freePorts(1) : [port];
   const program = startProgram([
     binary,
@@ -19,6 +22,7 @@ export async function startRedis(binary: string, port = 0): Promise<TestRedis> {
     '',
     '--appendonly',
     'no',
+    ...options,
   ]);
   await program.until(async () => await portIsOpen(free));
   return { port: free, program };
