@@ -1,4 +1,3 @@
-import { fieldName } from './log-format.ts';
 import type { FieldGetter, LogReader } from './log-reader.ts';
 
 type JsonObject = { readonly [key: string]: unknown };
@@ -67,7 +66,7 @@ export class JsonLogReader implements LogReader {
 function keysOf(name: string): string[] {
   const header = /^(?:REQ|RESP)\((?:.*\?)?:?([^?]+)\)$/.exec(name)?.[1];
   const plain = (header ?? name).toLowerCase().replaceAll('-', '_');
-  const usual = usualKeys[name] ?? usualKeys[fieldName('REQ', header ?? '')] ?? [];
+  const usual = Object.hasOwn(usualKeys, name) ? usualKeys[name]! : [];
   return [...new Set([name, plain, ...(header === undefined ? [] : [header.toLowerCase()]), ...usual])];
 }
 

@@ -1,6 +1,6 @@
 import { formatIp, parseIp } from '#gateway/base/ip.ts';
 import { nearestName } from '#gateway/base/nearest-name.ts';
-import { fieldName, parseLogFormat } from './log-format.ts';
+import { alternatives, fieldName, parseLogFormat } from './log-format.ts';
 import type { FieldGetter, LogReader } from './log-reader.ts';
 import { SimulationError } from './simulation-error.ts';
 
@@ -52,7 +52,7 @@ export class LogFields {
     const getter = this.find(name);
     if (getter !== null) return getter;
     const { fieldNames } = this.#reader;
-    const near = nearestName(name, fieldNames);
+    const near = nearestName(name, [...fieldNames, ...fieldNames.flatMap(alternatives)]);
     const hint = near === null ? `it has ${fieldNames.map((own) => `%${own}%`).join(', ')}` : `did you mean %${near}%?`;
     throw new SimulationError(`the log (${this.#reader.name}) has no field %${name}%; ${hint}`);
   }

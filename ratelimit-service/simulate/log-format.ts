@@ -74,3 +74,9 @@ export function fieldName(name: string, params: string | null): string {
   if (name === 'START_TIME') return name;
   return `${name}(${headerOperators.has(name) ? params.toUpperCase() : params})`;
 }
+
+/** `REQ(A?B)` holds `REQ(A)` or, without one, `REQ(B)`: it is taken for both. */
+export function alternatives(name: string): string[] {
+  const match = /^([A-Z_]+)\(([^?]+)\?(.+)\)$/.exec(name);
+  return match === null ? [] : [`${match[1]}(${match[2]})`, `${match[1]}(${match[3]})`];
+}

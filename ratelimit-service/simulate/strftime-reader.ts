@@ -155,7 +155,7 @@ function steps(format: string): Step[] {
     if (match === null)
       throw new SimulationError(`START_TIME(${format}): malformed conversion at '${format.slice(percent)}'`);
     found.push(...conversion(format, match));
-    at = conversionPattern.lastIndex;
+    at = percent + match[0].length;
   }
   return found;
 }

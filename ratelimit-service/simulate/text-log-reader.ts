@@ -1,4 +1,4 @@
-import { type FormatField, parseLogFormat } from './log-format.ts';
+import { alternatives, type FormatField, parseLogFormat } from './log-format.ts';
 import type { FieldGetter, LogReader } from './log-reader.ts';
 import type { TimeReader } from './log-time.ts';
 import { SimulationError } from './simulation-error.ts';
@@ -109,10 +109,4 @@ export class TextLogReader implements LogReader {
     }
     return -1;
   }
-}
-
-/** `REQ(A?B)` holds `REQ(A)` or, without one, `REQ(B)`: it is taken for both. */
-function alternatives(name: string): string[] {
-  const match = /^([A-Z_]+)\(([^?]+)\?(.+)\)$/.exec(name);
-  return match === null ? [] : [`${match[1]}(${match[2]})`, `${match[1]}(${match[3]})`];
 }
