@@ -43,7 +43,7 @@ async function call({ grpc }: RunningService): Promise<void> {
 }
 
 /** Names that differ on purpose, or that only one runtime has. */
-const apart = /^(ratelimit\.go\.|ratelimit_go_|datadog|ratelimit\.redis_pool|redis_pool|runtime)/;
+const apart = /^(ratelimit\.(go|quota|redis|statsd|dogstatsd|redis_pool)\.|ratelimit_go_|datadog|redis_pool|runtime)/;
 
 async function beside(
   env: (at: number) => Readonly<Record<string, string>>,
@@ -69,6 +69,13 @@ async function beside(
   }
 }
 
+/** Waits for all of a flush that began from now on: gauges are sent in every one. */
+async function anotherFlush(receiver: LineReceiver): Promise<void> {
+  const flushes = (): number => receiver.lines.filter((line) => line.startsWith('runtime.num_values')).length;
+  const before = flushes();
+  await until(() => flushes() > before + 1);
+}
+
 /** Waits until the calls have arrived, and answers all that has. */
 async function received(receiver: LineReceiver): Promise<string[]> {
   const complete = (): boolean => {
@@ -81,6 +88,7 @@ async function received(receiver: LineReceiver): Promise<string[]> {
     );
   };
   await until(complete);
+  await anotherFlush(receiver);
   return [...addUp(receiver.lines)]
     .filter(([name]) => !apart.test(name) && !name.includes('averageAccessTime'))
     .map(([name, value]) => `${name} ${value}`)
@@ -134,6 +142,7 @@ peerTest(
               (addUp(receiver.lines).get('ratelimit_server.ShouldRateLimit.response_time|ms|#b:2,env:d_e_v') ?? 0) ===
               16,
           );
+          await anotherFlush(receiver);
           return [...addUp(receiver.lines)]
             .filter(([name]) => !apart.test(name) && !name.includes('averageAccessTime'))
             .map(([name, value]) => `${name} ${value}`)
@@ -157,6 +166,7 @@ async function series(port: number, ready: (page: string) => boolean): Promise<s
     if (ready(page)) break;
     await new Promise((done) => setTimeout(done, 50));
   }
+  assert.ok(ready(page), page);
   return page
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#') && !line.endsWith(' 0'))
@@ -179,6 +189,7 @@ peerTest(firstMissing('reference-ratelimit', 'redis-server'), 'Prometheus: the s
     const ready = (page: string): boolean =>
       page.includes('ratelimit_service_response_time_seconds_count{grpc_method="ShouldRateLimit"} 16') &&
       page.includes('ratelimit_service_total_requests{grpc_method="ShouldRateLimit"} 16') &&
+      page.includes('ratelimit_service_total_requests{grpc_method="Check"} 1') &&
       page.includes('ratelimit_service_rate_limit_total_hits{domain="d",key1="a"} 5');
     const [theirs, ours] = [await series(ports[0]!, ready), await series(ports[1]!, ready)];
     assert.deepEqual(ours, theirs);
