@@ -15,17 +15,15 @@ export class BucketId {
   /** Two ids have the same text only when they are the same. */
   readonly text: string;
   readonly entries: readonly BucketIdEntry[];
+  /** As dynamic metadata; to be copied. */
+  readonly metadata: { [key: string]: JsonValue };
 
   constructor(entries: readonly BucketIdEntry[]) {
     this.entries = entries;
     let text = '';
     for (const [key, value] of entries) text += idText(key) + idText(value);
     this.text = text;
-  }
-
-  /** As dynamic metadata. A fresh object. */
-  get metadata(): { [key: string]: JsonValue } {
-    return Object.fromEntries(this.entries);
+    this.metadata = Object.fromEntries(entries);
   }
 }
 
