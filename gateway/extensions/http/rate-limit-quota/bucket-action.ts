@@ -73,10 +73,10 @@ function compileBucketAction({ typedConfig }: TypedExtensionConfig, clock: Clock
 function expiredBehavior({ expiredAssignmentBehavior: message }: SettingsMessage): ExpiredBehavior | null {
   if (message === undefined) return null;
   const { expiredAssignmentBehavior: chosen } = message;
-  return {
-    timeoutMs: durationMs(message.expiredAssignmentBehaviorTimeout, 0),
-    strategy: chosen.case === 'reuseLastAssignment' ? null : strategyOf(chosen.value, 'fallback_rate_limit'),
-  };
+  const timeoutMs = durationMs(message.expiredAssignmentBehaviorTimeout, 0);
+  if (chosen.case === 'reuseLastAssignment') return { timeoutMs, strategy: null };
+  const fallback = chosen.case === 'fallbackRateLimit' ? chosen.value : undefined;
+  return { timeoutMs, strategy: strategyOf(fallback, 'fallback_rate_limit') };
 }
 
 function strategyOf(message: RateLimitStrategy | undefined, path: string): QuotaStrategy {
