@@ -1,0 +1,62 @@
+import type { LimitConfig } from '../config/build-config.ts';
+import type { DescriptorNode, DomainNode } from '../config/rule.ts';
+import { type FoundRule, findChild, findDomain, findRule } from '../limiter/find-rule.ts';
+import type { DescriptorEntry } from '../limiter/request.ts';
+import type { StatsStore } from '../limiter/stats-store.ts';
+import type { BucketId } from './bucket-id.ts';
+
+/** Places in the tree that are looked at for one bucket. */
+const maxSteps = 1000;
+
+/** A bucket as a descriptor that the configuration limits. */
+export interface MatchedBucket {
+  /** The id's entries in the order of the configuration. */
+  readonly entries: readonly DescriptorEntry[];
+  readonly found: FoundRule;
+}
+
+/**
+ * The rule of a bucket. Its id is a map and has no order, so the entries are tried in the orders that the configuration nests
+ * them: on each level the entry whose key sorts first and leads on. All entries must be used, and the last must end on a
+ * limit, as with a descriptor of ShouldRateLimit. Null when nothing limits it, or when that was not found in a thousand steps.
+ */
+export function matchBucket(
+  config: LimitConfig,
+  domain: string,
+  id: BucketId,
+  stats: StatsStore,
+): MatchedBucket | null {
+  const root = findDomain(config, domain);
+  if (root === null) return null;
+  const search = new Search(id.entries);
+  if (!search.run(root)) return null;
+  const entries = search.order.map((i) => id.entries[i]!);
+  const found = findRule(root, domain, entries, stats);
+  return found === null ? null : { entries, found };
+}
+
+class Search {
+  /** Indices of the entries, in the order found. */
+  readonly order: number[] = [];
+  readonly #entries: readonly DescriptorEntry[];
+  #stepsLeft = maxSteps;
+
+  constructor(entries: readonly DescriptorEntry[]) {
+    this.#entries = entries;
+  }
+
+  run(level: DomainNode | DescriptorNode): boolean {
+    if (this.order.length === this.#entries.length) return 'rules' in level && level.rules.length > 0;
+    for (let i = 0; i < this.#entries.length; i++) {
+      if (this.order.includes(i)) continue;
+      if (this.#stepsLeft-- <= 0) return false;
+      const { key, value } = this.#entries[i]!;
+      const child = findChild(level, key, value);
+      if (child === null) continue;
+      this.order.push(i);
+      if (this.run(child.node)) return true;
+      this.order.pop();
+    }
+    return false;
+  }
+}

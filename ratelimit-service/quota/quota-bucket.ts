@@ -1,0 +1,143 @@
+import type { LimitStats } from '../limiter/limit-stats.ts';
+import { type Allocation, extend, type QuotaWorld } from './allocation.ts';
+import { type BucketId, encodeBucketId } from './bucket-id.ts';
+import { type AllocationOptions, createAllocation, type KeyedLimit, limitsOf } from './create-allocation.ts';
+import type { Holding } from './holding.ts';
+import type { MatchedBucket } from './match-bucket.ts';
+import { PlainAllocation, type ShadowCount } from './plain-allocation.ts';
+import { sameQuotaLimit } from './quota-limit.ts';
+import type { Strategy } from './strategy.ts';
+
+/** What a report is taken for at least, seconds: Envoy's first one says 0, and its second may follow at once. */
+const leastReportSeconds = 1;
+
+/** One bucket of a domain, with all the streams of this replica that have it. */
+export class QuotaBucket {
+  readonly domain: string;
+  readonly id: BucketId;
+  /** The id as it stands in messages. */
+  readonly encodedId: Uint8Array;
+  readonly holdings: Set<Holding> = new Set();
+  readonly #world: QuotaWorld;
+  readonly #options: AllocationOptions;
+  /** For buckets that no rule is for. */
+  readonly #unknown: Strategy;
+  #allocation: Allocation;
+  #shadows: readonly ShadowCount[] = [];
+  #limits: readonly KeyedLimit[] = [];
+  #stats: readonly LimitStats[] = [];
+  #known = false;
+
+  constructor(
+    domain: string,
+    id: BucketId,
+    matched: MatchedBucket | null,
+    unknown: Strategy,
+    world: QuotaWorld,
+    options: AllocationOptions,
+  ) {
+    this.domain = domain;
+    this.id = id;
+    this.encodedId = encodeBucketId(id);
+    this.#world = world;
+    this.#options = options;
+    this.#unknown = unknown;
+    this.#allocation = new PlainAllocation(unknown, world);
+    if (matched !== null) this.#use(matched);
+  }
+
+  /** Whether a rule is for it. */
+  get known(): boolean {
+    return this.#known;
+  }
+
+  /** A client says what became of its requests since it last did. */
+  onReport(holding: Holding, elapsedSeconds: number, allowed: number, denied: number): void {
+    const nowMs = this.#world.clock.nowMs();
+    const first = holding.reportedAtMs === 0;
+    const sinceMs = first ? elapsedSeconds * 1000 : nowMs - holding.reportedAtMs;
+    const seconds = Math.max(leastReportSeconds, sinceMs / 1000);
+    if (!first) holding.intervalSeconds = Math.min(60, Math.max(seconds, holding.intervalSeconds / 2));
+    if (!first || elapsedSeconds > 0) {
+      const rate = (allowed + denied) / seconds;
+      holding.demand = holding.demand < 0 ? rate : Math.max(rate, (rate + holding.demand) / 2);
+    }
+    holding.reportedAtMs = nowMs;
+    if (allowed + denied > 0) holding.usedAtMs = nowMs;
+    for (const stats of this.#stats) {
+      stats.totalHits += allowed + denied;
+      stats.withinLimit += allowed;
+      stats.overLimit += denied;
+    }
+    for (const shadow of this.#shadows) shadow.onReport(allowed, seconds);
+    this.#allocation.onReport(holding, allowed);
+  }
+
+  /** Extends what a client was told, when it is due: for clients that report seldom. */
+  extend(holding: Holding): void {
+    const { kind } = holding.strategy ?? this.#unknown;
+    // A bucket that may have run out is not made full again by an extension.
+    if (kind !== 'tokens' || holding.held > 0) extend(holding, this.#world);
+  }
+
+  /** A client has no interest any more; what it holds goes back. */
+  leave(holding: Holding): void {
+    holding.gone = true;
+    this.#allocation.release(holding);
+    this.holdings.delete(holding);
+  }
+
+  /** A new configuration. What is held of a limit that stays the same is kept; else it goes back and all is decided anew. */
+  reconfigure(matched: MatchedBucket | null): void {
+    if (matched === null) {
+      if (this.#known) this.#end();
+      this.#known = false;
+      this.#allocation = new PlainAllocation(this.#unknown, this.#world);
+      this.#limits = [];
+      this.#stats = [];
+      this.#shadows = [];
+      return;
+    }
+    const limits = limitsOf(this.domain, matched, this.#options);
+    if (this.#known && this.#sameLimits(limits)) return;
+    this.#end();
+    this.#use(matched);
+    for (const holding of this.holdings) {
+      holding.held = 0;
+      holding.pending = false; // an answer that is under way is the old allocation's
+      this.#allocation.onReport(holding, 0);
+    }
+  }
+
+  /** The last client has left. */
+  close(): void {
+    this.#allocation.close();
+  }
+
+  #end(): void {
+    for (const holding of this.holdings) this.#allocation.release(holding);
+    this.#allocation.close();
+  }
+
+  #use(matched: MatchedBucket): void {
+    this.#known = true;
+    const made = createAllocation(this.domain, matched, this.holdings, this.#world, this.#options);
+    this.#allocation = made.allocation;
+    this.#shadows = made.shadows;
+    this.#limits = limitsOf(this.domain, matched, this.#options);
+    this.#stats = made.limits.map(({ limit }) => limit.rule.stats);
+  }
+
+  #sameLimits(limits: readonly KeyedLimit[]): boolean {
+    if (limits.length !== this.#limits.length) return false;
+    return limits.every(({ limit, key }, i) => {
+      const old = this.#limits[i]!;
+      return (
+        key === old.key &&
+        sameQuotaLimit(limit, old.limit) &&
+        limit.rule.shadowMode === old.limit.rule.shadowMode &&
+        limit.rule.stats === old.limit.rule.stats
+      );
+    });
+  }
+}
