@@ -81,7 +81,10 @@ function change(
     names.push(name);
     let changed = limit;
     for (const each of changes) {
-      if (each.pattern !== name && !matchesWildcard(each.pattern, name)) continue;
+      const named = each.pattern === name;
+      if (!named && !matchesWildcard(each.pattern, name)) continue;
+      // Another algorithm for all rules is none for those without a limit.
+      if (!named && limit.unlimited && each.limit.unlimited === undefined) continue;
       found.add(each);
       changed = { ...changed, ...each.limit };
       if (each.shadow !== null) shadowMode = each.shadow;

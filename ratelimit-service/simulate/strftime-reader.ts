@@ -190,6 +190,15 @@ function conversion(format: string, [shown, extended, digits, letter]: RegExpExe
   return typeof known === 'string' ? steps(known) : [known];
 }
 
+/** How often a text stands in the times of a format: so many of them do not end a time. */
+export function countInTimes(format: string, text: string): number {
+  const written = format.replaceAll(/%E?[0-9*]?([A-Za-z%])/g, (_, letter: string) => {
+    const known = conversions[letter];
+    return typeof known === 'string' ? known.replaceAll(/%[A-Za-z]/g, '0') : '0';
+  });
+  return written.split(text).length - 1;
+}
+
 /**
  * A reader of times that were written by a strftime format with Envoy's additions (`%3f`, `%E3S`, `%s`). A time without a
  * zone is `zoneMinutes` east of Greenwich. Throws {@link SimulationError} for a conversion that cannot be read back.

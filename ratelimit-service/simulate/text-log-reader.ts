@@ -2,7 +2,7 @@ import { alternatives, type FormatField, parseLogFormat } from './log-format.ts'
 import type { FieldGetter, LogReader } from './log-reader.ts';
 import type { TimeReader } from './log-time.ts';
 import { SimulationError } from './simulation-error.ts';
-import { strftimeReader } from './strftime-reader.ts';
+import { countInTimes, strftimeReader } from './strftime-reader.ts';
 
 /** How a text log is written. */
 export interface TextLogOptions {
@@ -27,6 +27,8 @@ export class TextLogReader implements LogReader {
   readonly #escapes: boolean;
   /** The literal before each field, and the one behind the last. */
   readonly #literals: string[] = [];
+  /** How often the literal behind each field stands in it: in a time such as `%F %T`. */
+  readonly #inside: readonly number[];
   readonly #wanted: boolean[] = [];
   readonly #values: string[] = [];
   /** What would make the last field end too late: a literal with a quotation mark before it. */
@@ -55,6 +57,10 @@ export class TextLogReader implements LogReader {
     if (fields.length === 0) throw new SimulationError('the format has no field');
     this.#literals.push(literal ?? '');
     this.fieldNames = fields.map((field) => field.name);
+    this.#inside = fields.map(({ name: field, params }, i) => {
+      const behind = this.#literals[i + 1]!;
+      return field === 'START_TIME' && params !== null && behind !== '' ? countInTimes(params, behind) : 0;
+    });
     this.#wanted.push(...fields.map(() => false));
     this.#values.push(...fields.map(() => ''));
     const lastLiteral = this.#literals[fields.length - 1]!;
@@ -70,7 +76,10 @@ export class TextLogReader implements LogReader {
     let at = literals[0]!.length;
     for (let i = 0; i <= last; i++) {
       const behind = literals[i + 1]!;
-      const end = i === last ? line.length - behind.length : this.#find(line, behind, at);
+      let end = i === last ? line.length - behind.length : this.#find(line, behind, at);
+      for (let skipped = 0; skipped < this.#inside[i]! && end !== -1 && i !== last; skipped++) {
+        end = this.#find(line, behind, end + behind.length);
+      }
       if (end < at) return false;
       if (this.#wanted[i]!) this.#values[i] = line.slice(at, end);
       if (i === last) {

@@ -86,7 +86,7 @@ function asLogged(requests: readonly LoggedRequest[]): { readonly lines: string[
 
 const cases: readonly (readonly [name: string, limit: string, oracle: () => Oracle, flags: readonly string[]])[] = [
   ['fixed window', 'unit: second, requests_per_unit: 6', () => fixedWindow(6, 1000), []],
-  ['fixed window of 7 s', 'unit: second, unit_multiplier: 7, requests_per_unit: 30', () => fixedWindow(30, 7000), []],
+  ['fixed window of 7 s', 'unit: second, unit_multiplier: 7, requests_per_unit: 20', () => fixedWindow(20, 7000), []],
   [
     'sliding window',
     'unit: second, unit_multiplier: 2, requests_per_unit: 9, algorithm: sliding_window',
