@@ -9,7 +9,7 @@ import type { CounterStore } from '#ratelimit/store/counter-store.ts';
 import { RedisStats } from '#ratelimit/store/redis-stats.ts';
 import { RedisStore, type RedisStoreOptions } from '#ratelimit/store/redis-store.ts';
 import type { RedisTarget } from '#ratelimit/store/redis-target.ts';
-import { waitForRedis } from '#ratelimit/store/wait-for-redis.ts';
+import { type StartBackoff, waitForRedis } from '#ratelimit/store/wait-for-redis.ts';
 
 /** A store on a real Redis, with its client and what it counts. */
 export interface OpenedStore {
@@ -42,6 +42,7 @@ export async function openRedisStore(
   port: number,
   options: Partial<RedisStoreOptions> = {},
   target: Partial<RedisTarget> = {},
+  start: StartBackoff = { initialMs: 50, maxMs: 50, maxElapsedMs: 10_000, answerMs: 2000 },
 ): Promise<OpenedStore> {
   const random = createSeededRandom(1);
   const stats = new RedisStats();
@@ -69,8 +70,12 @@ export async function openRedisStore(
     pool: stats.addPool('redis_pool'),
     ...options,
   });
-  const backoff = { initialMs: 50, maxMs: 50, maxElapsedMs: 10_000, answerMs: 2000 };
-  await waitForRedis(client, url, backoff, { timers, log: silentLog, stopped: () => false });
+  try {
+    await waitForRedis(client, url, start, { timers, log: silentLog, stopped: () => false });
+  } catch (error) {
+    store.close();
+    throw error;
+  }
   return { store, client: client as Redis, stats };
 }
 
