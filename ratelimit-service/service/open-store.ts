@@ -33,8 +33,10 @@ export async function openStore(
   stats: RedisStats,
   stopped: () => boolean,
 ): Promise<CounterStore | null> {
-  const { settings, clock } = options;
-  if (settings.BACKEND_TYPE === 'memory') return new MemoryStore(clock, settings.MEMORY_MAX_COUNTERS);
+  const { settings, clock, random } = options;
+  if (settings.BACKEND_TYPE === 'memory') {
+    return new MemoryStore(clock, settings.MEMORY_MAX_COUNTERS, random.uint32());
+  }
   const main = await openRedis(options, settings.redis, 'redis_pool', stats, stopped);
   if (main === null || settings.redisPerSecond === null) return main;
   const perSecond = await openRedis(options, settings.redisPerSecond, 'redis_per_second_pool', stats, stopped);

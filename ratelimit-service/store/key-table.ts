@@ -5,9 +5,13 @@ import { KeyBlocks } from './key-blocks.ts';
 const perChunkBits = 12;
 const perChunk = 1 << perChunkBits;
 
-/** Words of an entry: the hash of its key, the next entry of its bucket, and where and what its key is. */
+/**
+ * Words of an entry: the hash of its key, the next entry of its bucket, and where and what its key is. Its numbers follow, so
+ * that all of it comes with one look into memory.
+ */
 const words = { hash: 0, next: 1, block: 2, shape: 3 } as const;
-const wordsPerEntry = 4;
+/** What the words take, in numbers. */
+const wordsAsNumbers = 2;
 
 /** The shape of an entry that is free. */
 const free = 0xffff_ffff;
@@ -23,7 +27,7 @@ const sweptPerAdd = 8;
 /** Longer keys are known by their SHA-256, so that the number of entries bounds the memory. */
 const maxKeyLength = 256;
 
-/** A part of the entries, made when it is needed. */
+/** A part of the entries, made when it is needed: one memory, seen as words and as numbers. */
 interface Chunk {
   readonly entries: Uint32Array;
   readonly numbers: Float64Array;
@@ -36,7 +40,9 @@ interface Chunk {
  * chains doubles when it is full, a few buckets with each entry that is added.
  */
 export class KeyTable {
-  readonly #width: number;
+  /** An entry in numbers, and in words. */
+  readonly #stride: number;
+  readonly #wordStride: number;
   readonly #seed: number;
   readonly #keys = new KeyBlocks();
   #chunks: Chunk[] = [];
@@ -55,7 +61,8 @@ export class KeyTable {
 
   /** `width`: numbers of an entry. `seed`: 32 bits that nobody outside knows, or 0. */
   constructor(width: number, seed: number) {
-    this.#width = width;
+    this.#stride = wordsAsNumbers + width;
+    this.#wordStride = this.#stride * 2;
     this.#seed = seed;
   }
 
@@ -70,7 +77,7 @@ export class KeyTable {
     const hash = this.#hash;
     for (let id = this.#head(hash); id !== 0; ) {
       const { entries } = this.#chunks[id >>> perChunkBits]!;
-      const at = (id & (perChunk - 1)) * wordsPerEntry;
+      const at = (id & (perChunk - 1)) * this.#wordStride;
       if (entries[at] === hash && this.#keys.holds(entries[at + words.block]!, entries[at + words.shape]!, text))
         return id;
       id = entries[at + words.next]!;
@@ -86,14 +93,14 @@ export class KeyTable {
     else if (this.#size >= this.#buckets.length) this.#grow();
     const id = this.#free.pop() ?? this.#used++;
     if (id >>> perChunkBits === this.#chunks.length) {
-      const numbers = new Float64Array(perChunk * this.#width);
-      this.#chunks.push({ entries: new Uint32Array(perChunk * wordsPerEntry), numbers });
+      const numbers = new Float64Array(perChunk * this.#stride);
+      this.#chunks.push({ entries: new Uint32Array(numbers.buffer), numbers });
     }
     const { entries, numbers } = this.#chunks[id >>> perChunkBits]!;
     const slot = id & (perChunk - 1);
-    numbers.fill(0, slot * this.#width, (slot + 1) * this.#width);
+    numbers.fill(0, slot * this.#stride, (slot + 1) * this.#stride);
     const shape = KeyBlocks.shapeOf(text, this.#bits);
-    const at = slot * wordsPerEntry;
+    const at = slot * this.#wordStride;
     entries[at] = this.#hash;
     entries[at + words.next] = this.#head(this.#hash);
     entries[at + words.block] = this.#keys.keep(text, shape);
@@ -106,14 +113,14 @@ export class KeyTable {
   /** Removes an entry. */
   remove(id: number): void {
     const { entries } = this.#chunks[id >>> perChunkBits]!;
-    const at = (id & (perChunk - 1)) * wordsPerEntry;
+    const at = (id & (perChunk - 1)) * this.#wordStride;
     const hash = entries[at]!;
     const next = entries[at + words.next]!;
     let before = this.#head(hash);
     if (before === id) this.#setHead(hash, next);
     else {
       while (this.#next(before) !== id) before = this.#next(before);
-      this.#chunks[before >>> perChunkBits]!.entries[(before & (perChunk - 1)) * wordsPerEntry + words.next] = next;
+      this.#chunks[before >>> perChunkBits]!.entries[(before & (perChunk - 1)) * this.#wordStride + words.next] = next;
     }
     this.#keys.drop(entries[at + words.block]!, entries[at + words.shape]!);
     entries[at + words.shape] = free;
@@ -128,7 +135,7 @@ export class KeyTable {
 
   /** @see numbers */
   offset(id: number): number {
-    return (id & (perChunk - 1)) * this.#width;
+    return (id & (perChunk - 1)) * this.#stride + wordsAsNumbers;
   }
 
   /** Removes, of the next few entries in turn, those whose first number is not above `now`. */
@@ -139,7 +146,11 @@ export class KeyTable {
       if (id >= this.#used) return;
       const { entries, numbers } = this.#chunks[id >>> perChunkBits]!;
       const slot = id & (perChunk - 1);
-      if (entries[slot * wordsPerEntry + words.shape] !== free && numbers[slot * this.#width]! <= now) this.remove(id);
+      if (
+        entries[slot * this.#wordStride + words.shape] !== free &&
+        numbers[slot * this.#stride + wordsAsNumbers]! <= now
+      )
+        this.remove(id);
     }
   }
 
@@ -164,23 +175,33 @@ export class KeyTable {
     this.#cursor = 1;
   }
 
-  /** FNV-1a over UTF-16 units from the seed on, with the high bits mixed into the low ones that choose the bucket. */
+  /** FNV-1a over UTF-16 units from the seed on, in two lanes since each step waits for the one before, mixed at the end. */
   #measure(text: string): void {
-    let hash = 0x811c_9dc5 ^ this.#seed;
+    const { length } = text;
+    let even = 0x811c_9dc5 ^ this.#seed;
+    let odd = ~even;
     let bits = 0;
-    for (let i = 0; i < text.length; i++) {
-      const unit = text.charCodeAt(i);
-      bits |= unit;
-      hash = Math.imul(hash ^ unit, 0x0100_0193);
+    let i = 0;
+    for (; i + 1 < length; i += 2) {
+      const a = text.charCodeAt(i);
+      const b = text.charCodeAt(i + 1);
+      bits |= a | b;
+      even = Math.imul(even ^ a, 0x0100_0193);
+      odd = Math.imul(odd ^ b, 0x0100_0193);
     }
-    hash ^= hash >>> 16;
-    hash = Math.imul(hash, 0x85eb_ca6b);
+    if (i < length) {
+      const a = text.charCodeAt(i);
+      bits |= a;
+      even = Math.imul(even ^ a, 0x0100_0193);
+    }
+    let hash = Math.imul(even ^ (even >>> 15), 0x85eb_ca6b) ^ Math.imul(odd ^ (odd >>> 13), 0xc2b2_ae35) ^ length;
+    hash = Math.imul(hash ^ (hash >>> 16), 0x85eb_ca6b);
     this.#hash = (hash ^ (hash >>> 13)) >>> 0;
     this.#bits = bits;
   }
 
   #next(id: number): number {
-    return this.#chunks[id >>> perChunkBits]!.entries[(id & (perChunk - 1)) * wordsPerEntry + words.next]!;
+    return this.#chunks[id >>> perChunkBits]!.entries[(id & (perChunk - 1)) * this.#wordStride + words.next]!;
   }
 
   #head(hash: number): number {
@@ -217,7 +238,7 @@ export class KeyTable {
     for (; this.#moved < end; this.#moved++) {
       for (let id = old[this.#moved]!; id !== 0; ) {
         const { entries } = this.#chunks[id >>> perChunkBits]!;
-        const at = (id & (perChunk - 1)) * wordsPerEntry;
+        const at = (id & (perChunk - 1)) * this.#wordStride;
         const next = entries[at + words.next]!;
         const bucket = entries[at]! & mask;
         entries[at + words.next] = buckets[bucket]!;

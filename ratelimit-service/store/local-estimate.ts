@@ -18,7 +18,7 @@ export class LocalEstimate {
   readonly #replicas: number;
   readonly #shares = new WeakMap<TakeLimit, TakeLimit>();
 
-  /** `replicas`: how many instances share each limit. `maxCounters`: of each window length; beyond them is an error. */
+  /** `replicas`: how many instances share each limit. Beyond `maxCounters` is an error. */
   constructor(clock: Clock, replicas: number, maxCounters: number) {
     this.#store = new MemoryStore(clock, maxCounters);
     this.#replicas = replicas;

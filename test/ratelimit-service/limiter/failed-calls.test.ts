@@ -48,7 +48,7 @@ class World {
 
   constructor(mode: FailureMode, allOrNothing = false, text = yaml) {
     const wall = new VirtualWall();
-    const failures = new FailedCalls(this.stats.redis, new LocalEstimate(wall, 1, 3), () => allOrNothing);
+    const failures = new FailedCalls(this.stats.redis, new LocalEstimate(wall, 1, 4), () => allOrNothing);
     const store = new HalfGone(wall);
     this.#limiter = new RateLimiter(store, wall, this.stats, null, false, allOrNothing, failures);
     this.#config = buildLimitConfig([parseLimitYaml('f', text)], { mergeDomains: false, stats: this.stats });
@@ -127,14 +127,14 @@ test('local: an estimate that is full is an error', () => {
   const text = `
 domain: d
 failure_mode: local
-descriptors: [${[1, 2, 3, 4].map((n) => `{ key: gone${n}, rate_limit: { unit: day, requests_per_unit: 1 } }`).join(', ')}]
+descriptors: [${[1, 2, 3, 4, 5].map((n) => `{ key: gone${n}, rate_limit: { unit: day, requests_per_unit: 1 } }`).join(', ')}]
 `;
   const world = new World('error', false, text);
   assert.deepEqual(
-    [1, 2, 3, 4].map((n) => world.ask(`gone${n}`).slice(0, 2)),
-    ['1:', '1:', '1:', 're'],
+    [1, 2, 3, 4, 5].map((n) => world.ask(`gone${n}`).slice(0, 2)),
+    ['1:', '1:', '1:', '1:', 're'],
   );
-  assert.deepEqual([world.stats.redis.localEstimate, world.stats.redisError], [3, 1]);
+  assert.deepEqual([world.stats.redis.localEstimate, world.stats.redisError], [4, 1]);
 });
 
 test('local, all or nothing: the whole request is counted here, also what Redis gave back', () => {
