@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { decodeYaml } from './decode-yaml.ts';
 
 /** One configuration file: its name in messages, and its text. */
 export interface LimitFile {
@@ -57,5 +58,5 @@ export function listLimitFiles(options: LimitFilesOptions): LimitFilePath[] {
 
 /** Reads every file that {@link listLimitFiles} finds. */
 export function readLimitFiles(options: LimitFilesOptions): LimitFile[] {
-  return listLimitFiles(options).map(({ name, path }) => ({ name, text: readFileSync(path, 'utf8') }));
+  return listLimitFiles(options).map(({ name, path }) => ({ name, text: decodeYaml(name, readFileSync(path)) }));
 }

@@ -1,6 +1,8 @@
 import { type Document, isAlias, isMap, isScalar, isSeq, type LineCounter, type Node, type YAMLMap } from 'yaml';
-import { LimitConfigError } from './limit-config-error.ts';
+import { yamlError } from './decode-yaml.ts';
+import type { LimitConfigError } from './limit-config-error.ts';
 import type { StructValue } from './rule.ts';
+import { YamlAliases } from './yaml-aliases.ts';
 
 /** A pair of a mapping with its key as a plain value and its value resolved. */
 export interface ResolvedPair {
@@ -13,20 +15,22 @@ const shownOctets = 10;
 
 /**
  * Reads YAML nodes as the fields' types and gathers the mismatches in the reference service's words. Aliases and `<<`
- * are resolved here, with a bound on how often.
+ * are resolved here.
  */
 export class TypeProblems {
   readonly #file: string;
   readonly #lines: LineCounter;
   readonly #document: Document;
-  readonly #found: string[] = [];
-  #aliasesLeft: number;
+  readonly #aliases: YamlAliases;
+  readonly #pairs = new Map<YAMLMap, ResolvedPair[]>();
+  readonly #found: { readonly line: number; readonly problem: string }[] = [];
 
-  constructor(file: string, lines: LineCounter, document: Document, maxAliasCount: number) {
+  /** Throws when the aliases are wrong. */
+  constructor(file: string, lines: LineCounter, document: Document) {
     this.#file = file;
     this.#lines = lines;
     this.#document = document;
-    this.#aliasesLeft = maxAliasCount * 100;
+    this.#aliases = new YamlAliases(document);
   }
 
   /** Whether anything was wrong. */
@@ -36,15 +40,13 @@ export class TypeProblems {
 
   /** Everything found, as one error. */
   error(): LimitConfigError {
-    return new LimitConfigError(
-      this.#file,
-      `error loading config file: yaml: unmarshal errors:\n  ${this.#found.join('\n  ')}`,
-    );
+    const lines = this.#found.sort((a, b) => a.line - b.line).map(({ line, problem }) => `line ${line}: ${problem}`);
+    return yamlError(this.#file, `unmarshal errors:\n  ${lines.join('\n  ')}`);
   }
 
   /** Notes that `node` is not of the type. */
   add(node: Node | null, type: string): void {
-    this.#found.push(`line ${this.line(node)}: cannot unmarshal ${kindOf(node)} into ${type}`);
+    this.#found.push({ line: this.line(node), problem: `cannot unmarshal ${kindOf(node)} into ${type}` });
   }
 
   /** The line that a node begins on; 1 for what is nowhere in the text. */
@@ -54,16 +56,24 @@ export class TypeProblems {
 
   /** The node an alias stands for. */
   resolve(node: Node | null): Node | null {
-    if (!isAlias(node)) return node;
-    if (this.#aliasesLeft-- <= 0)
-      throw new LimitConfigError(this.#file, 'error loading config file: yaml: document contains excessive aliasing');
-    return (node.resolve(this.#document) as Node | undefined) ?? null;
+    return isAlias(node) ? this.#aliases.target(node) : node;
   }
 
-  /** The pairs of a mapping, merges (`<<`) before its own. */
+  /**
+   * The pairs of a mapping, those of merges (`<<`) where they stand. Of equal keys the last counts: as the reference's library
+   * does it, a merge replaces what stands before it.
+   */
   pairs(map: YAMLMap): ResolvedPair[] {
-    const merged: ResolvedPair[] = [];
-    const own: ResolvedPair[] = [];
+    let pairs = this.#pairs.get(map);
+    if (pairs === undefined) {
+      pairs = this.#resolvePairs(map);
+      this.#pairs.set(map, pairs);
+    }
+    return pairs;
+  }
+
+  #resolvePairs(map: YAMLMap): ResolvedPair[] {
+    const pairs: ResolvedPair[] = [];
     for (const pair of map.items) {
       const keyNode = this.resolve(pair.key as Node | null);
       const value = this.resolve(pair.value as Node | null);
@@ -71,11 +81,11 @@ export class TypeProblems {
       if (isScalar(keyNode) && (keyNode.source === '<<' || typeof key === 'symbol')) {
         for (const source of isSeq(value) ? [...value.items].reverse() : [value]) {
           const from = this.resolve(source as Node | null);
-          if (isMap(from)) merged.push(...this.pairs(from));
+          if (isMap(from)) pairs.push(...this.pairs(from));
         }
-      } else own.push({ key, value });
+      } else pairs.push({ key, value });
     }
-    return merged.length === 0 ? own : [...merged.filter(({ key }) => !own.some((had) => had.key === key)), ...own];
+    return pairs;
   }
 
   /** A text; other scalars keep the characters they were written with; null is empty. */
@@ -118,7 +128,7 @@ export class TypeProblems {
   /** A free-form mapping; null when absent. */
   metadata(node: Node | null): StructValue {
     if (node === null || (isScalar(node) && node.value === null)) return null;
-    if (isMap(node)) return node.toJS(this.#document, { maxAliasCount: 100 }) as StructValue;
+    if (isMap(node)) return node.toJS(this.#document, { maxAliasCount: -1 }) as StructValue;
     this.add(node, 'map[string]interface {}');
     return null;
   }

@@ -1,4 +1,5 @@
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseAllDocuments, type YAMLMap } from 'yaml';
+import { checkCharacters, yamlError } from './decode-yaml.ts';
 import { LimitConfigError } from './limit-config-error.ts';
 import type { StructValue } from './rule.ts';
 import { TypeProblems } from './type-problems.ts';
@@ -69,11 +70,19 @@ const knownKeys: ReadonlySet<string> = new Set([
   'failure_mode',
 ]);
 
-/** Aliases may expand to at most this many nodes: a small file must not become a large one. */
-const maxAliasCount = 100;
-
 /** Reads one file: YAML 1.1, first document only. Throws {@link LimitConfigError}. */
 export function parseLimitYaml(file: string, text: string): RawConfig {
+  checkCharacters(file, text);
+  try {
+    return readDocument(file, text);
+  } catch (error) {
+    if (error instanceof LimitConfigError) throw error;
+    // The parser goes down with the nesting, as far as the stack goes.
+    throw yamlError(file, error instanceof RangeError ? 'the nesting is too deep' : (error as Error).message);
+  }
+}
+
+function readDocument(file: string, text: string): RawConfig {
   const lines = new LineCounter();
   const documents = parseAllDocuments(text, {
     version: '1.1',
@@ -88,9 +97,9 @@ export function parseLimitYaml(file: string, text: string): RawConfig {
   const syntax = document.errors[0];
   if (syntax !== undefined) {
     const line = lines.linePos(syntax.pos[0]).line;
-    throw new LimitConfigError(file, `error loading config file: yaml: line ${line}: ${syntax.message.split('\n')[0]}`);
+    throw yamlError(file, syntax.message.split('\n')[0]!.replace(/ at line \d+, column \d+:?$/, ''), line);
   }
-  const problems = new TypeProblems(file, lines, document, maxAliasCount);
+  const problems = new TypeProblems(file, lines, document);
   const root = problems.resolve(document.contents);
   if (isScalar(root) && root.value === null) return emptyConfig(file);
   if (!isMap(root)) {

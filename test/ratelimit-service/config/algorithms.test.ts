@@ -101,7 +101,7 @@ const refused: readonly (readonly [descriptor: string, problem: string])[] = [
   ['- { key: a, rate_limits: [5] }', 'config error, yaml file contains list of type other than map: 5'],
   [
     '- key: a\n  rate_limit:\n    unit: day\n    unit_multiplier: x\n    burst: -1\n    algorithm: [{ key: gcra }]',
-    'error loading config file: yaml: unmarshal errors:\n  line 6: cannot unmarshal !!str `x` into uint32\n  line 8: cannot unmarshal !!seq into string\n  line 7: cannot unmarshal !!int `-1` into uint32',
+    'error loading config file: yaml: unmarshal errors:\n  line 6: cannot unmarshal !!str `x` into uint32\n  line 7: cannot unmarshal !!int `-1` into uint32\n  line 8: cannot unmarshal !!seq into string',
   ],
   ['- { key: a, rate_limit: { unit: day, algoritm: gcra } }', "config error, unknown key 'algoritm'"],
 ];

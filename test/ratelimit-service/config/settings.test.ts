@@ -30,7 +30,7 @@ test('every problem is named', () => {
   const env = {
     PORT: '99999',
     USE_STATSD: '',
-    TRACING_ENABLED: 'true',
+    SHADOW_MODE: 'maybe',
     STATS_FLUSH_INTERVAL: '10',
     BACKEND_TYPE: 'memcache',
   };
