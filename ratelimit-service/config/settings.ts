@@ -3,6 +3,7 @@ import { boolean, duration, integer, port, text } from './environment-values.ts'
 import { type QuotaSettings, quotaProblems, quotaShape } from './settings-quota.ts';
 import { type RedisTroubleSettings, redisNotices, redisProblems, redisShape } from './settings-redis.ts';
 import { type StatsSettings, statsMogrifiers, statsProblems, statsShape } from './settings-stats.ts';
+import { type TracingSettings, tracingProblems, tracingShape } from './settings-tracing.ts';
 import { type XdsSettings, xdsProblems, xdsShape } from './settings-xds.ts';
 
 /** A wrong environment: every problem on a line of its own. */
@@ -28,6 +29,7 @@ const schema = z.object({
   ...quotaShape,
   ...redisShape,
   ...statsShape,
+  ...tracingShape,
   ...xdsShape,
   HOST: text('0.0.0.0'),
   PORT: port(8080),
@@ -105,7 +107,7 @@ export interface RedisSettings {
 }
 
 /** The service's settings: the environment's names and, for durations, milliseconds. */
-export interface Settings extends QuotaSettings, RedisTroubleSettings, StatsSettings, XdsSettings {
+export interface Settings extends QuotaSettings, RedisTroubleSettings, StatsSettings, TracingSettings, XdsSettings {
   readonly HOST: string;
   readonly PORT: number;
   readonly DEBUG_HOST: string;
@@ -166,7 +168,6 @@ export interface Settings extends QuotaSettings, RedisTroubleSettings, StatsSett
 
 /** What the reference service knows and this one does not, with the value that means "not used". */
 const unsupported: Readonly<Record<string, readonly string[]>> = {
-  TRACING_ENABLED: ['false'],
 };
 
 /** Every variable that means something here, those that are refused included. */
@@ -188,7 +189,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
   if (main !== null) {
     problems.push(...quotaProblems(main));
     problems.push(...xdsProblems(main));
-    problems.push(...statsProblems(main));
+    problems.push(...statsProblems(main), ...tracingProblems(main));
   }
   problems.push(...redisProblems(env));
   if (first !== null && first['REDIS_TYPE'] === 'sentinel' && String(first['REDIS_URL']).split(',').length < 2) {

@@ -15,6 +15,8 @@ import { createStatsSink } from '../stats/create-stats-sink.ts';
 import { ProcessStats } from '../stats/process-stats.ts';
 import { LocalCache } from '../store/local-cache.ts';
 import { LocalEstimate } from '../store/local-estimate.ts';
+import { openTracing } from '../tracing/open-tracing.ts';
+import type { TracedStore } from '../tracing/otel-tracing.ts';
 import { openConfigSource, startConfigSource } from './config-sources.ts';
 import { createDebugApi } from './debug-api.ts';
 import { HealthApi } from './grpc-health.ts';
@@ -129,9 +131,10 @@ export async function createRateLimitService(
     await flusher.close();
     return null;
   }
+  const tracing = await openTracing(settings, tracedStore(settings), { timers, log });
   const listeners = options.listeners ?? 'all';
   const methods = new GrpcMethods([quota]);
-  const services: GrpcServices = { limits, health: new HealthApi(health), stats, clock, methods };
+  const services: GrpcServices = { limits, health: new HealthApi(health), stats, clock, tracing, methods };
   const openTls = (onSecure: (socket: Socket) => void): GrpcTls => {
     const gate = new GrpcTls(tlsOptions(settings), clock, log, onSecure);
     stats.sources.push(gate);
@@ -159,11 +162,14 @@ export async function createRateLimitService(
     await grpc.close(stopGraceMs);
     quota.close();
     await flusher.close();
+    await tracing?.close();
     store.close();
   };
   try {
     const all = listeners === 'all';
-    const httpPort = all ? await listenHttp(createJsonApi(limits, health), settings.HOST, settings.PORT, servers) : 0;
+    const httpPort = all
+      ? await listenHttp(createJsonApi(limits, health, tracing), settings.HOST, settings.PORT, servers)
+      : 0;
     const debugPort =
       listeners === 'none'
         ? 0
@@ -177,6 +183,11 @@ export async function createRateLimitService(
     await close();
     throw error;
   }
+}
+
+function tracedStore(settings: Settings): TracedStore {
+  if (settings.BACKEND_TYPE === 'memory') return 'memory';
+  return settings.REDIS_PERSECOND ? 'redis and per-second redis' : 'redis';
 }
 
 function tlsOptions(settings: Settings): GrpcTlsOptions {

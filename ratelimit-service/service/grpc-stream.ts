@@ -5,6 +5,7 @@ import { type RequestHead, ResponseHead } from '#gateway/protocol/headers/messag
 import type { Clock } from '#gateway/runtime/clock.ts';
 import type { StatsStore } from '../limiter/stats-store.ts';
 import type { MethodStats } from '../stats/method-stats.ts';
+import type { CallTrace, Tracing } from '../tracing/tracing.ts';
 import { type HealthApi, healthReply } from './grpc-health.ts';
 import { type CallConnection, GrpcMessageStream } from './grpc-message-stream.ts';
 import type { GrpcMethods } from './grpc-method.ts';
@@ -17,6 +18,8 @@ export interface GrpcServices {
   readonly health: HealthApi;
   readonly stats: StatsStore;
   readonly clock: Clock;
+  /** Null: no spans are made. */
+  readonly tracing: Tracing | null;
   /** Methods with streams of messages. */
   readonly methods: GrpcMethods;
 }
@@ -57,6 +60,8 @@ export class GrpcStream implements RequestDecoder, AnswerSink, HealthListener {
   /** Statistics of the method while the call waits for its answer; null otherwise. */
   #timed: MethodStats | null = null;
   #askedAtMs = 0;
+  /** Null unless spans are made. */
+  #trace: CallTrace | null = null;
 
   constructor(encoder: ResponseEncoder, services: GrpcServices, connection: CallConnection | null = null) {
     this.#encoder = encoder;
@@ -72,7 +77,10 @@ export class GrpcStream implements RequestDecoder, AnswerSink, HealthListener {
     } else {
       this.#method = methodOf(head.path);
       if (this.#method === 'none') this.#openStreaming(head.path, endStream);
-      else if (endStream) this.onAnswerError(GrpcStatus.Internal, 'no request message');
+      else {
+        if (this.#services.tracing !== null) this.#startTrace(this.#services.tracing, head);
+        if (endStream) this.onAnswerError(GrpcStatus.Internal, 'no request message');
+      }
     }
   }
 
@@ -102,6 +110,7 @@ export class GrpcStream implements RequestDecoder, AnswerSink, HealthListener {
   }
 
   onResetStream(): void {
+    if (this.#trace !== null) this.#endTrace(cancelled, 'the client has cancelled the call');
     this.#close();
     this.#streaming?.onResetStream();
   }
@@ -113,6 +122,7 @@ export class GrpcStream implements RequestDecoder, AnswerSink, HealthListener {
   onAnswer(message: Uint8Array): void {
     if (this.#closed) return;
     this.#noteTime();
+    if (this.#trace !== null) this.#endTrace(GrpcStatus.Ok, '');
     this.#close();
     this.#encoder.encodeHeaders(new ResponseHead(200, new HeaderMap(['content-type', 'application/grpc'])), false);
     this.#encoder.encodeData(message, false);
@@ -122,6 +132,7 @@ export class GrpcStream implements RequestDecoder, AnswerSink, HealthListener {
   onAnswerError(status: number, message: string): void {
     if (this.#closed) return;
     this.#noteTime();
+    if (this.#trace !== null) this.#endTrace(status, message);
     this.#close();
     const entries = [
       'content-type',
@@ -177,7 +188,7 @@ export class GrpcStream implements RequestDecoder, AnswerSink, HealthListener {
       this.onAnswerError(GrpcStatus.Unimplemented, 'compressed messages are not supported');
     } else if (this.#method === 'ShouldRateLimit') {
       this.#count(this.#services.stats.shouldRateLimit);
-      this.#services.limits.answer(frame, frameHead, frame.length, this);
+      this.#services.limits.answer(frame, frameHead, frame.length, this, this.#trace);
     } else this.#onHealthRequest(frame);
   }
 
@@ -186,6 +197,18 @@ export class GrpcStream implements RequestDecoder, AnswerSink, HealthListener {
     stats.requests++;
     this.#timed = stats;
     this.#askedAtMs = this.#services.clock.nowMs();
+  }
+
+  /** Calls with one reply have spans. */
+  #startTrace(tracing: Tracing, head: RequestHead): void {
+    if (this.#method === 'Watch') return;
+    const [, service = '', method = ''] = head.path.split('/');
+    this.#trace = tracing.startCall(service, method, head.headers);
+  }
+
+  #endTrace(status: number, message: string): void {
+    this.#trace?.end(status, message);
+    this.#trace = null;
   }
 
   #noteTime(): void {
@@ -230,6 +253,9 @@ export class GrpcStream implements RequestDecoder, AnswerSink, HealthListener {
 export const notOneMessage = 'the request is not one message of a size that is taken';
 
 const noOctets = new Uint8Array(0);
+
+/** gRPC's status of a call that its client has given up. */
+const cancelled = 1;
 
 function messageLength(frame: Uint8Array): number {
   return ((frame[1]! << 24) | (frame[2]! << 16) | (frame[3]! << 8) | frame[4]!) >>> 0;

@@ -7,6 +7,7 @@ import { unitName } from '../config/limit-unit.ts';
 import type { LimitRequest } from '../limiter/request.ts';
 import { answerMetadata } from '../limiter/request-metadata.ts';
 import { descriptorCode, LimitCode, limitRemaining, secondsUntilReset } from '../limiter/verdict.ts';
+import type { Tracing } from '../tracing/tracing.ts';
 import type { Health } from './health.ts';
 import type { LimitOutcome, LimitService } from './limit-service.ts';
 
@@ -16,23 +17,32 @@ const maxBodyOctets = 4 * 1024 * 1024;
 const codeNames = ['UNKNOWN', 'OK', 'OVER_LIMIT'] as const;
 
 /** The HTTP interface: `/json` asks as JSON what gRPC asks as protobuf, `/healthcheck` is for load balancers. */
-export function createJsonApi(limits: LimitService, health: Health): Hono {
+export function createJsonApi(limits: LimitService, health: Health, tracing: Tracing | null = null): Hono {
   const app = new Hono();
   app.all('/healthcheck', (c) => (health.healthy ? c.text('OK') : c.body(null, 500)));
   app.use('/json', bodyLimit({ maxSize: maxBodyOctets, onError: (c) => c.text('Request Entity Too Large\n', 413) }));
   app.all('/json', async (c) => {
     const request = readRequest(await c.req.text());
-    const outcome = request === null ? null : await ask(limits, request);
+    const outcome = request === null ? null : await ask(limits, request, tracing);
     if (outcome === null) return c.text('Bad Request\n', 400);
-    return c.json(outcomeJson(outcome), outcome.code === LimitCode.OverLimit ? 429 : 200);
+    const reply = outcomeJson(outcome);
+    const endSpan = tracing?.startJsonReply(JSON.stringify(reply));
+    const response = c.json(reply, outcome.code === LimitCode.OverLimit ? 429 : 200);
+    endSpan?.();
+    return response;
   });
   app.notFound((c) => c.text('404 page not found\n', 404));
   return app;
 }
 
-async function ask(limits: LimitService, request: LimitRequest): Promise<LimitOutcome | null> {
+async function ask(limits: LimitService, request: LimitRequest, tracing: Tracing | null): Promise<LimitOutcome | null> {
+  const trace = tracing?.startJson() ?? null;
   return await new Promise((resolve) => {
-    limits.answerRequest(request, (outcome) => resolve(outcome));
+    const done = (outcome: LimitOutcome | null): void => {
+      trace?.end(0, '');
+      resolve(outcome);
+    };
+    limits.answerRequest(request, done, trace);
   });
 }
 

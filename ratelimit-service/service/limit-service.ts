@@ -5,6 +5,7 @@ import type { LimitRequest } from '../limiter/request.ts';
 import { answerMetadata } from '../limiter/request-metadata.ts';
 import { StatsStore } from '../limiter/stats-store.ts';
 import { LimitCode, overallCode } from '../limiter/verdict.ts';
+import type { CallTrace } from '../tracing/tracing.ts';
 import { RateLimitRequestReader } from './decode-request.ts';
 import { RateLimitResponseWriter } from './encode-response.ts';
 import { encodeStruct } from './encode-struct.ts';
@@ -78,16 +79,23 @@ export class LimitService {
     return planRequest(this.#config, request, new StatsStore(0), options);
   }
 
-  /** Answers the RateLimitRequest in `bytes[at, end)`. */
-  answer(bytes: Uint8Array, at: number, end: number, sink: AnswerSink): void {
-    const plan = this.#planOf(bytes, at, end);
+  /** Answers the RateLimitRequest in `bytes[at, end)`. `trace` is null unless spans are made. */
+  answer(bytes: Uint8Array, at: number, end: number, sink: AnswerSink, trace: CallTrace | null = null): void {
+    const plan = trace === null ? this.#planOf(bytes, at, end) : this.#tracedPlan(bytes, at, end, trace);
     if (plan === null) sink.onAnswerError(GrpcStatus.Internal, 'malformed RateLimitRequest');
     else this.#limiter.limit(plan, new OctetAnswer(this, sink));
   }
 
   /** Answers a request that is already read: /json. */
-  answerRequest(request: LimitRequest, done: (outcome: LimitOutcome | null, error: string) => void): void {
-    this.#limiter.limit(planRequest(this.#config, request, this.#stats, this.#options), {
+  answerRequest(
+    request: LimitRequest,
+    done: (outcome: LimitOutcome | null, error: string) => void,
+    trace: CallTrace | null = null,
+  ): void {
+    trace?.onRequest(request);
+    const planned = planRequest(this.#config, request, this.#stats, this.#options);
+    trace?.onPlan(planned);
+    this.#limiter.limit(planned, {
       onLimited: (plan, after, nowSeconds) => done(this.#outcome(plan, after, nowSeconds), ''),
       onLimitError: (message) => done(null, message),
     });
@@ -107,6 +115,14 @@ export class LimitService {
     if (kept !== null) return kept;
     const plan = this.#plan(bytes, at, end);
     if (plan !== null) this.#plans.keep(bytes, at, end, plan);
+    return plan;
+  }
+
+  #tracedPlan(bytes: Uint8Array, at: number, end: number, trace: CallTrace): RequestPlan | null {
+    const request = this.#reader.read(bytes, at, end);
+    if (request !== null) trace.onRequest(request);
+    const plan = this.#planOf(bytes, at, end);
+    if (plan !== null) trace.onPlan(plan);
     return plan;
   }
 

@@ -45,7 +45,14 @@ function open(
     options,
   );
   limits.setConfig({ domains: new Map(), warnings: [] });
-  const services = { limits, health: new HealthApi(health), stats, clock: systemClock, methods: new GrpcMethods() };
+  const services = {
+    limits,
+    health: new HealthApi(health),
+    stats,
+    clock: systemClock,
+    tracing: null,
+    methods: new GrpcMethods(),
+  };
   const encoder = new NotingEncoder();
   const stream = new GrpcStream(encoder as unknown as ResponseEncoder, services);
   stream.decodeHeaders(new RequestHead(method, path, 'a', 'http', new HeaderMap(['content-type', contentType])), false);
