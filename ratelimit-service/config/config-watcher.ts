@@ -1,4 +1,4 @@
-import { type FSWatcher, readdirSync, realpathSync, watch } from 'node:fs';
+import { existsSync, type FSWatcher, readdirSync, realpathSync, watch } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Timer, Timers, TimerTarget } from '#gateway/runtime/timers.ts';
 import { type LimitFilesOptions, limitDirectory } from './limit-files.ts';
@@ -40,7 +40,8 @@ export class ConfigWatcher implements TimerTarget {
   }
 
   #watch(): void {
-    for (const directory of this.#directories()) {
+    const directories = this.#directories();
+    for (const directory of directories) {
       try {
         const watcher = watch(directory, { persistent: false }, () => this.#settle.enable(settleMs));
         // A directory that is removed while it is watched is news as well.
@@ -50,6 +51,8 @@ export class ConfigWatcher implements TimerTarget {
         // It went away in between: its parent's watch has told so.
       }
     }
+    // One may have come before what it lies in was watched.
+    for (const directory of this.#directories()) if (!directories.has(directory)) this.#settle.enable(settleMs);
   }
 
   #unwatch(): void {
@@ -60,6 +63,10 @@ export class ConfigWatcher implements TimerTarget {
   #directories(): Set<string> {
     const found = new Set<string>();
     if (this.#options.watchRoot) found.add(dirname(this.#options.root));
+    // Where the directory lies, so that it is seen when it is replaced or comes back; the nearest that is there.
+    let above = dirname(limitDirectory(this.#options));
+    while (!existsSync(above) && dirname(above) !== above) above = dirname(above);
+    found.add(above);
     const walk = (directory: string): void => {
       found.add(directory);
       for (const entry of readdirSync(directory, { withFileTypes: true })) {
@@ -69,7 +76,7 @@ export class ConfigWatcher implements TimerTarget {
     try {
       walk(realpathSync(limitDirectory(this.#options)));
     } catch {
-      // Not there at the moment: the watch on the parent of the root tells when it comes.
+      // Not there at the moment: the watch above it tells when it comes.
     }
     return found;
   }
