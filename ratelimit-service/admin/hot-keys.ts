@@ -20,7 +20,7 @@ export type HotKeyOrder = 'hits' | 'over_limit';
 export interface HotKey {
   /** As the counter has them: a pattern where values share one. */
   readonly descriptor: readonly DescriptorEntry[];
-  /** The rule's name in statistics. */
+  /** The rule's name in the configuration, as `/rlconfig` shows it. */
   readonly rule: string;
   readonly hits: number;
   readonly over_limit: number;
@@ -82,7 +82,11 @@ export class HotKeys implements KeyTallies, TallyOwner, TimerTarget {
     this.#sinceMs = clock.wallMs();
     this.#currentSinceMs = this.#sinceMs;
     this.#timer = timers.create(this);
-    this.#timer.enable(options.windowMs);
+  }
+
+  /** Begins to end windows. */
+  start(): void {
+    this.#timer.enable(this.#options.windowMs);
   }
 
   tallyOf(
@@ -95,7 +99,7 @@ export class HotKeys implements KeyTallies, TallyOwner, TimerTarget {
     if (key.length > maxKeyLength) return null;
     const shared = entries.some(({ value }, i) => values[i] !== value);
     const counted = shared ? entries.map(({ key: name }, i) => ({ key: name, value: values[i]! })) : entries;
-    return new KeyTally(this, key, domain, rule.fullKey, counted);
+    return new KeyTally(this, key, domain, rule.configKey ?? rule.fullKey, counted);
   }
 
   onTallyBegun(tally: KeyTally): void {

@@ -16,6 +16,8 @@ export type StructValue =
 export interface LimitRule {
   /** Domain and composite keys joined by dots: the name in statistics. */
   readonly fullKey: string;
+  /** Its `fullKey` in the configuration, where the request made another one. */
+  readonly configKey?: string;
   readonly requestsPerUnit: number;
   readonly unit: LimitUnit;
   /** Length of the window (or lease), seconds: the unit's times `unit_multiplier`; 0 when unlimited. */

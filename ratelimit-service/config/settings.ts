@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { boolean, duration, integer, port, text } from './environment-values.ts';
+import { type AdminSettings, adminShape } from './settings-admin.ts';
 import { type QuotaSettings, quotaProblems, quotaShape } from './settings-quota.ts';
 import { type RedisTroubleSettings, redisNotices, redisProblems, redisShape } from './settings-redis.ts';
 import { type StatsSettings, statsMogrifiers, statsProblems, statsShape } from './settings-stats.ts';
@@ -26,6 +27,7 @@ const redis = (prefix: string, url: string): Record<string, z.ZodType> => ({
 });
 
 const schema = z.object({
+  ...adminShape,
   ...quotaShape,
   ...redisShape,
   ...statsShape,
@@ -107,7 +109,13 @@ export interface RedisSettings {
 }
 
 /** The service's settings: the environment's names and, for durations, milliseconds. */
-export interface Settings extends QuotaSettings, RedisTroubleSettings, StatsSettings, TracingSettings, XdsSettings {
+export interface Settings
+  extends AdminSettings,
+    QuotaSettings,
+    RedisTroubleSettings,
+    StatsSettings,
+    TracingSettings,
+    XdsSettings {
   readonly HOST: string;
   readonly PORT: number;
   readonly DEBUG_HOST: string;
@@ -167,8 +175,7 @@ export interface Settings extends QuotaSettings, RedisTroubleSettings, StatsSett
 }
 
 /** What the reference service knows and this one does not, with the value that means "not used". */
-const unsupported: Readonly<Record<string, readonly string[]>> = {
-};
+const unsupported: Readonly<Record<string, readonly string[]>> = {};
 
 /** Every variable that means something here, those that are refused included. */
 export function settingNames(): readonly string[] {

@@ -53,7 +53,7 @@ function renamed(
 ): LimitRule {
   if (rule.unlimited) return rule;
   const fullKey = statsKey + rule.fullKey.slice(node.fullKey.length);
-  return { ...rule, fullKey, stats: stats.dynamic(fullKey, domain) };
+  return { ...rule, fullKey, configKey: rule.fullKey, stats: stats.dynamic(fullKey, domain) };
 }
 
 /** The domain of a request, or null. */
@@ -61,7 +61,8 @@ export function findDomain(config: LimitConfig, name: string): DomainNode | null
   return config.domains.get(name) ?? null;
 }
 
-function findChild(level: DomainNode, key: string, value: string): MatchedEntry | null {
+/** The place that one entry leads to from a level, or null. */
+export function findChild(level: DomainNode, key: string, value: string): MatchedEntry | null {
   const composite = `${key}_${value}`;
   const exact = level.children.get(composite);
   if (exact !== undefined) return { node: exact, byPattern: false, shared: null };

@@ -5,6 +5,7 @@ import type { LogRegistry } from '#gateway/base/log.ts';
 import type { Clock } from '#gateway/runtime/clock.ts';
 import type { Random } from '#gateway/runtime/random.ts';
 import type { Timers } from '#gateway/runtime/timers.ts';
+import { createAdmin, createPlanningParts } from '../admin/create-admin.ts';
 import type { LimitConfig } from '../config/build-config.ts';
 import type { Settings } from '../config/settings.ts';
 import { FailedCalls } from '../limiter/failed-calls.ts';
@@ -75,7 +76,8 @@ export async function createRateLimitService(
   const { settings, timers, random, logs, clock } = options;
   const log = logs.get('ratelimit');
   for (const notice of settings.notices) log.warning(notice);
-  const stats = new StatsStore();
+  const stats = new StatsStore(settings.STATS_MAX_NAMES);
+  const planning = createPlanningParts(options, () => limits.forgetPlans());
   const health = new Health(settings.HEALTHY_WITH_AT_LEAST_ONE_CONFIG_LOADED);
   const source = await openConfigSource(options, stats);
   // Before everything that may have to be waited for: Prometheus can look meanwhile.
@@ -98,7 +100,7 @@ export async function createRateLimitService(
   const allOrNothing = settings.ALL_OR_NOTHING;
   const estimate = new LocalEstimate(clock, settings.LOCAL_FALLBACK_REPLICAS, settings.LOCAL_FALLBACK_MAX_COUNTERS);
   const failures = new FailedCalls(stats.redis, estimate, ({ takes }) => allOrNothing || (holdBack && takes));
-  const limits = new LimitService(
+  const limits: LimitService = new LimitService(
     new RateLimiter(store, clock, stats, cache, holdBack, allOrNothing, failures),
     stats,
     {
@@ -107,6 +109,8 @@ export async function createRateLimitService(
       quotaMode: settings.QUOTA_MODE,
       dynamicMetadata: settings.RESPONSE_DYNAMIC_METADATA,
       failureMode: settings.FAILURE_MODE,
+      exemptions: planning.exemptions,
+      tallies: planning.hotKeys,
       escapeKeys: settings.KEY_FORMAT === 'escaped',
       shadowMode: settings.SHADOW_MODE,
       headers: settings.LIMIT_RESPONSE_HEADERS_ENABLED
@@ -118,6 +122,7 @@ export async function createRateLimitService(
         : null,
     },
   );
+  const admin = await createAdmin(options, planning, limits, store, cache);
   const quota = createQuotaService(settings, store, clock, timers, stats);
   const apply = (config: LimitConfig): void => {
     limits.setConfig(config);
@@ -127,6 +132,7 @@ export async function createRateLimitService(
   };
   if (!(await startConfigSource(source, options, apply, stopped))) {
     source.close();
+    admin.close();
     store.close();
     await flusher.close();
     return null;
@@ -161,6 +167,7 @@ export async function createRateLimitService(
     for (const server of servers) server.close();
     await grpc.close(stopGraceMs);
     quota.close();
+    admin.close();
     await flusher.close();
     await tracing?.close();
     store.close();
@@ -173,7 +180,7 @@ export async function createRateLimitService(
     const debugPort =
       listeners === 'none'
         ? 0
-        : await listenHttp(createDebugApi(limits, stats), settings.DEBUG_HOST, settings.DEBUG_PORT, servers);
+        : await listenHttp(createDebugApi(limits, stats, admin), settings.DEBUG_HOST, settings.DEBUG_PORT, servers);
     const grpcAddress =
       settings.GRPC_UDS !== '' ? { path: settings.GRPC_UDS } : { host: settings.GRPC_HOST, port: settings.GRPC_PORT };
     const grpcPort = all ? await grpc.listen(grpcAddress) : 0;

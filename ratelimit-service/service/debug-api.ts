@@ -1,20 +1,23 @@
 import { Hono } from 'hono';
+import { type AdminApiOptions, addAdminApi, adminPages } from '../admin/admin-api.ts';
 import { algorithmName } from '../config/algorithm.ts';
 import type { LimitConfig } from '../config/build-config.ts';
 import { unitName } from '../config/limit-unit.ts';
 import type { DescriptorNode, DomainNode, LimitRule } from '../config/rule.ts';
 import type { StatsStore } from '../limiter/stats-store.ts';
 import type { LimitService } from './limit-service.ts';
-import { statLines } from './stat-lines.ts';
+import { gaugeLines, statLines } from './stat-lines.ts';
 
 const pages: Readonly<Record<string, string>> = {
   '/rlconfig': 'print out the currently loaded configuration for debugging',
   '/stats': 'print out the statistics of the service and of every limit',
+  ...adminPages,
 };
 
-/** The debug interface: what is loaded and what was counted. It shows keys of clients, so it listens on loopback. */
-export function createDebugApi(limits: LimitService, stats: StatsStore): Hono {
+/** The debug interface: what is loaded and what was counted, and `/admin`. It shows keys of clients, so it listens on loopback. */
+export function createDebugApi(limits: LimitService, stats: StatsStore, admin: AdminApiOptions): Hono {
   const app = new Hono();
+  addAdminApi(app, admin);
   app.get('/', (c) =>
     c.text(
       Object.entries(pages)
@@ -25,7 +28,7 @@ export function createDebugApi(limits: LimitService, stats: StatsStore): Hono {
   app.get('/rlconfig', (c) => c.text(describeConfig(limits.config)));
   app.get('/stats', (c) =>
     c.text(
-      [...statLines(stats)]
+      [...statLines(stats), ...gaugeLines(stats)]
         .map(({ name, value }) => `${name}: ${value}\n`)
         .sort()
         .join(''),

@@ -52,6 +52,12 @@ export class LocalCache implements StatSource {
     yield ['ratelimit.localcache.overwriteCount', this.#overwritten];
   }
 
+  /** The same as `isOver`, for a look: nothing is counted. */
+  knowsOver(key: string, limit: number, nowSeconds: number): boolean {
+    const entry = this.#limits.get(key);
+    return entry !== undefined && entry.expiresSeconds > nowSeconds && entry.limit >= limit;
+  }
+
   /** Asks the store again: some of what was counted was given back. */
   forget(key: string): void {
     if (this.#limits.delete(key)) this.#octets -= key.length + octetsPerKey;

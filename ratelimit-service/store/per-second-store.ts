@@ -12,6 +12,11 @@ export class PerSecondStore implements CounterStore {
     this.#perSecond = perSecond;
   }
 
+  /** The store of all that lasts longer. */
+  get main(): CounterStore {
+    return this.#main;
+  }
+
   get healthy(): boolean {
     return this.#main.healthy && this.#perSecond.healthy;
   }

@@ -36,6 +36,11 @@ export class RedisStore implements CounterStore {
       : new RedisNode(new ServerLink(redis as Redis, options.reconnect, options), options, new InFlight());
   }
 
+  /** For what is shared besides counters. */
+  get client(): Redis | Cluster {
+    return this.#redis;
+  }
+
   get healthy(): boolean {
     return this.#node?.usable ?? this.#cluster!.usable;
   }
