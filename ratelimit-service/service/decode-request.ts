@@ -5,7 +5,7 @@ import type { DescriptorEntry, LimitDescriptor, LimitOverride, LimitRequest } fr
  * Reads envoy.service.ratelimit.v3.RateLimitRequest. Written by hand because it runs for every request that an edge
  * gateway limits; a test compares it with the generic reader. Unknown fields are skipped.
  *
- * One reader serves one service. Strings are UTF-8; malformed ones get replacement characters.
+ * One reader serves one service. A request with a string that is no UTF-8 is malformed.
  */
 export class RateLimitRequestReader {
   #buf: Buffer = Buffer.alloc(0);
@@ -101,6 +101,10 @@ export class RateLimitRequestReader {
   #text(end: number): string {
     const stop = this.#sub(end);
     const text = this.#buf.toString('utf8', this.#at, stop);
+    // Octets that are no UTF-8 would all become the same character, and so the same key.
+    if (text.includes('\ufffd') && Buffer.compare(Buffer.from(text), this.#buf.subarray(this.#at, stop)) !== 0) {
+      this.#failed = true;
+    }
     this.#at = stop;
     return text;
   }

@@ -22,7 +22,7 @@ export function createJsonApi(limits: LimitService, health: Health, tracing: Tra
   app.all('/healthcheck', (c) => (health.healthy ? c.text('OK') : c.body(null, 500)));
   app.use('/json', bodyLimit({ maxSize: maxBodyOctets, onError: (c) => c.text('Request Entity Too Large\n', 413) }));
   app.all('/json', async (c) => {
-    const request = readRequest(await c.req.text());
+    const request = readRequest(await c.req.arrayBuffer());
     const outcome = request === null ? null : await ask(limits, request, tracing);
     if (outcome === null) return c.text('Bad Request\n', 400);
     const reply = outcomeJson(outcome);
@@ -47,8 +47,9 @@ async function ask(limits: LimitService, request: LimitRequest, tracing: Tracing
 }
 
 /** Reads protobuf's JSON form; null when it is malformed or has a field that the message has not. */
-function readRequest(text: string): LimitRequest | null {
+function readRequest(octets: ArrayBuffer): LimitRequest | null {
   try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(octets);
     const schema = messageSchema<RateLimitRequest>('envoy.service.ratelimit.v3.RateLimitRequest');
     const message = fromJsonString(schema, text) as RateLimitRequest;
     return {

@@ -14,4 +14,6 @@ test('/json takes no more than a gRPC request may have', async () => {
   });
   assert.equal(response.status, 413);
   assert.equal((await app.request('/json', { method: 'POST', body: '{]' })).status, 400);
+  const noUtf8 = Uint8Array.of(...new TextEncoder().encode('{"domain":"'), 0xc3, 0x28, 0x22, 0x7d);
+  assert.equal((await app.request('/json', { method: 'POST', body: noUtf8 })).status, 400);
 });
