@@ -6,6 +6,7 @@ import { configPaths } from '../config/config-directory.ts';
 import { parseLimitYaml, type RawConfig } from '../config/yaml-file.ts';
 import { StatsStore } from '../limiter/stats-store.ts';
 import { type DescriptorSpec, parseCondition, parseEntries } from '../simulate/descriptor-spec.ts';
+import { envoyDescriptors } from '../simulate/envoy-rate-limits.ts';
 import { fieldName } from '../simulate/log-format.ts';
 import { readZone } from '../simulate/log-time.ts';
 import { applyLimitChanges, parseLimitChange } from '../simulate/set-limits.ts';
@@ -21,7 +22,7 @@ export function simulationOptions(given: GivenFlags): Omit<SimulationOptions, 'o
   if (logs.length === 0) throw new UsageError('--log is missing');
   const configs = readConfigs(given);
   const domain = chooseDomain(given, configs);
-  const descriptors = descriptorSpecs(given);
+  const descriptors = [...descriptorSpecs(given), ...envoySpecs(given)];
   if (descriptors.length === 0) throw new UsageError(missingDescriptors(configs[0]!, domain));
   const bucket = given.text('bucket');
   return {
@@ -119,6 +120,21 @@ function descriptorSpecs(given: GivenFlags): DescriptorSpec[] {
     else if (name === 'in-flight') change(name, () => ({ when: 'in-flight' }));
   }
   return specs;
+}
+
+/** Descriptors of Envoy's own configuration. */
+function envoySpecs(given: GivenFlags): DescriptorSpec[] {
+  const stage = wholeNumber(given, 'stage', 0);
+  const name = given.text('of');
+  return given.all('rate-limits').flatMap((file) => envoyDescriptors(readText(file), file, name, stage));
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new CommandFailure((error as Error).message);
+  }
 }
 
 function missingDescriptors({ config }: NamedConfig, domain: string): string {

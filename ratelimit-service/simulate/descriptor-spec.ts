@@ -1,20 +1,39 @@
+import { matchesWildcard } from '../limiter/wildcard.ts';
 import { SimulationError } from './simulation-error.ts';
 
-/** When a descriptor counts: as the request comes, or when it is done. */
-export type CountedWhen = 'start' | 'done' | 'in-flight';
+/**
+ * When a descriptor counts: as the request comes, or when it is done; `in-flight`: as it comes, and given back when it is
+ * done; `give-back`: given back when it is done.
+ */
+export type CountedWhen = 'start' | 'done' | 'in-flight' | 'give-back';
 
-/** One condition of a descriptor: a text with fields, and the pattern that it must or must not match. */
-export interface ConditionSpec {
+/** One look at a request: a text with fields, and what it must be. */
+export interface FieldTest {
   readonly text: string;
-  readonly negated: boolean;
-  /** `*` stands for any text. */
-  readonly pattern: string;
+  /** Null: a field is absent. */
+  matches(value: string | null): boolean;
 }
 
-/** A descriptor as the command line describes it. */
+/** One condition of a descriptor: all tests hold, or, when it is negated, not all. */
+export interface ConditionSpec {
+  readonly tests: readonly FieldTest[];
+  readonly negated: boolean;
+}
+
+/** One entry of a descriptor. */
+export interface EntrySpec {
+  readonly key: string;
+  /** With fields. */
+  readonly text: string;
+  /** Instead of a value that is absent or empty; null for none. */
+  readonly fallback: string | null;
+  /** Without its value the descriptor has one entry less; otherwise there is no descriptor. */
+  readonly optional: boolean;
+}
+
+/** A descriptor as the command line or Envoy's configuration describes it. */
 export interface DescriptorSpec {
-  /** Keys with texts with fields. */
-  readonly entries: readonly { readonly key: string; readonly text: string }[];
+  readonly entries: readonly EntrySpec[];
   readonly conditions: readonly ConditionSpec[];
   /** A text with fields that is the number of hits; null for 1. */
   readonly hits: string | null;
@@ -28,15 +47,17 @@ export function parseEntries(text: string): DescriptorSpec['entries'] {
     if (equals < 1) {
       throw new SimulationError(`--descriptor ${text}: '${entry}' is not key=value, such as path=%REQ(:PATH)%`);
     }
-    return { key: entry.slice(0, equals).trim(), text: entry.slice(equals + 1) };
+    return { key: entry.slice(0, equals).trim(), text: entry.slice(equals + 1), fallback: null, optional: false };
   });
 }
 
-/** Reads `%FIELD%=pattern` or `%FIELD%!=pattern`. Throws {@link SimulationError}. */
+/** Reads `%FIELD%=pattern` or `%FIELD%!=pattern`; `*` stands for any text. Throws {@link SimulationError}. */
 export function parseCondition(text: string): ConditionSpec {
   const match = /^(.*?%)(!?)=(.*)$/s.exec(text);
   if (match === null) throw new SimulationError(`--if ${text}: it is not %FIELD%=pattern or %FIELD%!=pattern`);
-  return { text: match[1]!, negated: match[2] === '!', pattern: match[3]! };
+  const pattern = match[3]!;
+  const test: FieldTest = { text: match[1]!, matches: (value) => matchesWildcard(pattern, value ?? '') };
+  return { tests: [test], negated: match[2] === '!' };
 }
 
 /** Splits at commas that are neither escaped nor inside of a field. */

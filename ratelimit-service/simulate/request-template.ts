@@ -1,14 +1,26 @@
-import type { LimitDescriptor, LimitRequest } from '../limiter/request.ts';
-import { matchesWildcard } from '../limiter/wildcard.ts';
-import type { DescriptorSpec } from './descriptor-spec.ts';
+import type { DescriptorEntry, LimitDescriptor, LimitRequest } from '../limiter/request.ts';
+import type { DescriptorSpec, EntrySpec, FieldTest } from './descriptor-spec.ts';
 import type { LogFields, TextGetter } from './log-fields.ts';
+
+/** An entry whose fields are found in the log. */
+interface Entry {
+  readonly spec: EntrySpec;
+  readonly get: TextGetter;
+  /** A text without fields is always the same, and not part of the key. */
+  readonly constant: string | null;
+}
+
+/** A condition whose fields are found in the log. */
+interface Condition {
+  readonly tests: readonly { readonly get: TextGetter; readonly test: FieldTest }[];
+  readonly negated: boolean;
+}
 
 /** A descriptor whose fields are found in the log. */
 interface Descriptor {
   readonly spec: DescriptorSpec;
-  /** Texts of the entries; those without a field are always the same and not part of the key. */
-  readonly texts: readonly { readonly key: string; readonly get: TextGetter; readonly constant: string | null }[];
-  readonly conditions: readonly { readonly get: TextGetter; readonly negated: boolean; readonly pattern: string }[];
+  readonly entries: readonly Entry[];
+  readonly conditions: readonly Condition[];
   readonly hits: TextGetter | null;
 }
 
@@ -39,11 +51,11 @@ export class RequestTemplate {
     this.#domain = domain;
     this.#descriptors = specs.map((spec) => ({
       spec,
-      texts: spec.entries.map(({ key, text }) => {
-        const constant = /%/.test(text.replaceAll('%%', '')) ? null : text.replaceAll('%%', '%');
-        return { key, get: fields.text(text), constant };
-      }),
-      conditions: spec.conditions.map(({ text, ...rest }) => ({ get: fields.text(text), ...rest })),
+      entries: spec.entries.map((entry) => ({ spec: entry, get: fields.text(entry.text), constant: constant(entry) })),
+      conditions: spec.conditions.map(({ tests, negated }) => ({
+        tests: tests.map((test) => ({ get: fields.text(test.text), test })),
+        negated,
+      })),
       hits: spec.hits === null ? null : fields.text(spec.hits),
     }));
     this.made = specs.map(() => 0);
@@ -58,18 +70,21 @@ export class RequestTemplate {
   key(): string {
     let key = '';
     for (let i = 0; i < this.#descriptors.length; i++) {
-      const { texts, conditions } = this.#descriptors[i]!;
+      const { entries, conditions } = this.#descriptors[i]!;
       if (conditions.length > 0 && !conditions.every(holds)) continue;
       let part = `${i};`;
-      for (const { get, constant } of texts) {
-        if (constant !== null) continue;
-        const value = get();
-        if (value === null) {
-          part = '';
+      let found = 0;
+      for (const { get, constant: fixed, spec } of entries) {
+        let value = fixed ?? get();
+        if ((value === null || value === '') && spec.fallback !== null) value = spec.fallback;
+        if (value === null && !spec.optional) {
+          found = 0;
           break;
         }
-        part += `${value.length}:${value}`;
+        if (value !== null) found++;
+        if (fixed === null) part += value === null ? '-' : `${value.length}:${value}`;
       }
+      if (found === 0) part = '';
       if (part === '') continue;
       this.made[i]!++;
       key += part;
@@ -100,16 +115,20 @@ export class RequestTemplate {
       const semicolon = key.indexOf(';', at);
       const index = Number(key.slice(at, semicolon));
       at = semicolon + 1;
-      const { texts, spec } = this.#descriptors[index]!;
-      const entries = texts.map(({ key: name, constant }) => {
-        if (constant !== null) return { key: name, value: constant };
-        const colon = key.indexOf(':', at);
-        const end = colon + 1 + Number(key.slice(at, colon));
-        at = end;
-        return { key: name, value: key.slice(colon + 1, end) };
-      });
+      const { entries: templates, spec } = this.#descriptors[index]!;
+      const entries: DescriptorEntry[] = [];
+      for (const { spec: entry, constant: fixed } of templates) {
+        if (fixed !== null) entries.push({ key: entry.key, value: fixed });
+        else if (key[at] === '-') at++;
+        else {
+          const colon = key.indexOf(':', at);
+          const end = colon + 1 + Number(key.slice(at, colon));
+          entries.push({ key: entry.key, value: key.slice(colon + 1, end) });
+          at = end;
+        }
+      }
       const descriptor: LimitDescriptor = { entries, limit: null, hitsAddend: 1 };
-      if (spec.when !== 'done') {
+      if (spec.when === 'start' || spec.when === 'in-flight') {
         start.push(descriptor);
         startOrigins.push(index);
       }
@@ -124,6 +143,13 @@ export class RequestTemplate {
   }
 }
 
-function holds({ get, negated, pattern }: Descriptor['conditions'][number]): boolean {
-  return matchesWildcard(pattern, get() ?? '') !== negated;
+function holds({ tests, negated }: Condition): boolean {
+  return tests.every(({ get, test }) => test.matches(get())) !== negated;
+}
+
+/** The text when it has no field, else null. */
+function constant({ text, fallback }: EntrySpec): string | null {
+  if (/%/.test(text.replaceAll('%%', ''))) return null;
+  const fixed = text.replaceAll('%%', '%');
+  return fixed === '' && fallback !== null ? fallback : fixed;
 }
