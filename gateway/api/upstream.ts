@@ -222,10 +222,14 @@ export interface UpstreamCluster {
   httpPool(host: Host, priority: 'default' | 'high', downstreamProtocol: Protocol | null, serverName: string): HttpPool;
   /** Opens a TCP (or TLS) connection to a chosen host. Null when the outcome was told before return. */
   tcpConnection(context: LoadBalancerContext | null, callbacks: TcpPoolCallbacks): Cancellable | null;
+  /** How many hosts it has, healthy or not. Absent: not known. */
+  readonly memberCount?: number;
 }
 
 /** All clusters by name. */
 export interface ClusterManager {
   get(name: string): UpstreamCluster | null;
   readonly names: readonly string[];
+  /** The cluster that this gateway is a member of (`local_cluster_name`); absent or null: none is named. */
+  readonly local?: UpstreamCluster | null;
 }

@@ -136,6 +136,7 @@ export function buildServer(
   const secrets = new Secrets(context, staticSecrets, xds);
   context.complete({ clusters, ...createClients(context, clusters, xds.google), secrets });
   clusters.addStatic(bootstrap.staticResources?.clusters ?? [], resources.at('clusters'));
+  nameLocalCluster(bootstrap, clusters, node, diagnostics.at('cluster_manager'));
   init.clustersConfigured();
   const loadedMs = clock.wallMs();
   const manager = new ListenerManager(context, { drainTimeMs: options.drainTimeMs });
@@ -164,6 +165,19 @@ export function buildServer(
     admin: compileAdmin(bootstrap.admin, context, diagnostics.at('admin')),
     loadedMs,
   };
+}
+
+/** Tells the clusters which of them this gateway is a member of. */
+function nameLocalCluster(
+  { clusterManager }: Bootstrap,
+  clusters: Clusters,
+  node: { readonly zone: string },
+  found: Diagnostics,
+): void {
+  const name = clusterManager?.localClusterName ?? '';
+  if (!clusters.nameLocal(name)) found.error('local_cluster_name', `local cluster '${name}' must be defined`);
+  if (name !== '' && node.zone !== '')
+    found.error('local_cluster_name', 'with a zone in node.locality it asks for zone-aware routing: not supported yet');
 }
 
 /** Who the gateway tells control planes it is, and the aggregated stream to one. */

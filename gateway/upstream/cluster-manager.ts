@@ -24,6 +24,7 @@ export class Clusters implements ClusterManager {
   readonly #services: UpstreamServices;
   readonly #entries = new Map<string, Entry>();
   readonly #listeners: ClustersListener[] = [];
+  #localName = '';
   readonly #added: Counter;
   readonly #modified: Counter;
   readonly #removed: Counter;
@@ -56,6 +57,16 @@ export class Clusters implements ClusterManager {
 
   get names(): readonly string[] {
     return [...this.#entries.keys()];
+  }
+
+  get local(): Cluster | null {
+    return this.#localName === '' ? null : this.get(this.#localName);
+  }
+
+  /** Names the cluster that this gateway is a member of; '': none. False: there is no such cluster. */
+  nameLocal(name: string): boolean {
+    this.#localName = name;
+    return name === '' || this.local !== null;
   }
 
   /** Whether a discovery service (and not the bootstrap) brought the cluster. */

@@ -104,6 +104,10 @@ export class Cluster implements UpstreamCluster, DiscoveryListener, CheckedClust
     this.info.stats.scope.close();
   }
 
+  get memberCount(): number {
+    return this.#hosts.size;
+  }
+
   get hosts(): UpstreamHost[] {
     return [...this.#hosts.values()];
   }

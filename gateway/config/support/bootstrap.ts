@@ -8,6 +8,7 @@ export const bootstrap: SupportArea = supportArea({
       'static_resources',
       'dynamic_resources',
       'admin',
+      'cluster_manager',
       'layered_runtime',
       'stats_config',
       'stats_flush_interval',
@@ -26,6 +27,7 @@ export const bootstrap: SupportArea = supportArea({
   },
   'envoy.config.bootstrap.v3.Bootstrap.StaticResources': { implemented: ['listeners', 'clusters', 'secrets'] },
   'envoy.config.bootstrap.v3.Bootstrap.DynamicResources': { implemented: ['ads_config'] },
+  'envoy.config.bootstrap.v3.ClusterManager': { implemented: ['local_cluster_name'] },
   'envoy.config.bootstrap.v3.Admin': {
     implemented: ['address', 'access_log', 'allow_paths'],
     rewritten: { access_log_path: 'access_log' },

@@ -94,8 +94,10 @@ export const cluster: SupportArea = supportArea({
   'envoy.config.cluster.v3.Cluster.CommonLbConfig.ZoneAwareLbConfig': {
     implemented: ['fail_traffic_on_panic'],
     noEffect: {
-      routing_enabled: 'zones count only where a local cluster is named, which is not supported yet',
-      min_cluster_size: 'zones count only where a local cluster is named, which is not supported yet',
+      routing_enabled:
+        'zones count only where a local cluster is named and the node has a zone, which is not supported yet',
+      min_cluster_size:
+        'zones count only where a local cluster is named and the node has a zone, which is not supported yet',
     },
   },
   'envoy.config.cluster.v3.LoadBalancingPolicy': { implemented: ['policies'] },
@@ -125,9 +127,12 @@ export const cluster: SupportArea = supportArea({
   'envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.ZoneAwareLbConfig': {
     implemented: ['fail_traffic_on_panic'],
     noEffect: {
-      routing_enabled: 'zones count only where a local cluster is named, which is not supported yet',
-      min_cluster_size: 'zones count only where a local cluster is named, which is not supported yet',
-      force_local_zone: 'zones count only where a local cluster is named, which is not supported yet',
+      routing_enabled:
+        'zones count only where a local cluster is named and the node has a zone, which is not supported yet',
+      min_cluster_size:
+        'zones count only where a local cluster is named and the node has a zone, which is not supported yet',
+      force_local_zone:
+        'zones count only where a local cluster is named and the node has a zone, which is not supported yet',
     },
   },
   'envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.LocalityWeightedLbConfig': {

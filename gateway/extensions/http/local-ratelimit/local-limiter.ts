@@ -63,12 +63,15 @@ export class LocalLimiter {
     }
   }
 
-  /** Takes tokens for a request. The slowest bucket is asked first; what it gave is not given back. */
-  ask(asked: readonly AskedDescriptor[]): LimitVerdict {
+  /**
+   * Takes tokens for a request. The slowest bucket is asked first; what it gave is not given back. `cost`: tokens for each hit,
+   * above 1 where gateways share a limit.
+   */
+  ask(asked: readonly AskedDescriptor[], cost: number): LimitVerdict {
     const matches: Match[] = [];
     for (const { descriptor, headers } of asked) {
       const found = this.#find(descriptor);
-      if (found !== null) matches.push({ ...found, hits: descriptor.hitsAddend ?? 1, headers });
+      if (found !== null) matches.push({ ...found, hits: (descriptor.hitsAddend ?? 1) * cost, headers });
     }
     if (matches.length > 1)
       matches.sort((a, b) => a.bucket.settings.tokensPerSecond - b.bucket.settings.tokensPerSecond);
@@ -77,7 +80,7 @@ export class LocalLimiter {
     }
     const first = matches[0];
     const bucket = this.#default;
-    if (bucket !== null && (first === undefined || this.#settings.alwaysConsumeDefault) && !bucket.consume(1))
+    if (bucket !== null && (first === undefined || this.#settings.alwaysConsumeDefault) && !bucket.consume(cost))
       return { allowed: false, bucket, headers: null, shadow: false };
     if (first !== undefined) return { allowed: true, bucket: first.bucket, headers: first.headers, shadow: false };
     return { allowed: true, bucket, headers: null, shadow: false };

@@ -1,6 +1,7 @@
 import type { ConnectionInfo } from '#gateway/api/connection.ts';
 import type { ExtensionContext, RuntimeFlags } from '#gateway/api/context.ts';
 import type { RateLimitRule } from '#gateway/api/route.ts';
+import type { ClusterManager } from '#gateway/api/upstream.ts';
 import type { BucketSettings } from '#gateway/base/token-bucket.ts';
 import { type Fraction, fractionTakes, readRuntimeFraction } from '#gateway/config/fraction.ts';
 import { durationMs } from '#gateway/proto/duration-ms.ts';
@@ -45,6 +46,8 @@ export class LocalRateLimitConfig {
   readonly stats: LocalRateLimitStats;
   readonly runtime: RuntimeFlags;
   readonly #limiter: LocalLimiter | null;
+  /** Where the members that share the limit are counted; null: it is not shared. */
+  readonly #sharedBy: ClusterManager | null;
   readonly #perConnection = new WeakMap<ConnectionInfo, LocalLimiter>();
   readonly #settings: LimiterSettings;
   readonly #clock: Clock;
@@ -66,7 +69,7 @@ export class LocalRateLimitConfig {
     );
     this.responseHeaders = mutations(message.responseHeadersToAdd, 'response_headers_to_add');
     this.xRateLimitHeaders = (message.enableXRatelimitHeaders as number) === 1;
-    this.retryAfter = message.enableRetryAfterHeader;
+    this.retryAfter = message.enableRetryAfterHeader && this.status === tooManyRequests;
     this.hasDescriptors = message.descriptors.length > 0;
     const rules = diagnostics.try(() =>
       compileRateLimitRules(message.rateLimits, 'rate_limits', { server, ofFilter: true }),
@@ -87,6 +90,12 @@ export class LocalRateLimitConfig {
     this.#enabled = readRuntimeFraction(message.filterEnabled);
     this.#enforced = readRuntimeFraction(message.filterEnforced);
     this.#settings = limiterSettings(message, context);
+    this.#sharedBy = message.localClusterRateLimit === undefined ? null : server.clusters;
+    const share = diagnostics.at('local_cluster_rate_limit');
+    if (this.#sharedBy !== null && message.localRateLimitPerDownstreamConnection)
+      share.error('', 'local_cluster_rate_limit is set and local_rate_limit_per_downstream_connection is set to true');
+    else if (this.#sharedBy !== null && (this.#sharedBy.local ?? null) === null)
+      share.error('', 'local_cluster_rate_limit is set but no local cluster name is present');
     this.#limiter = message.localRateLimitPerDownstreamConnection
       ? null
       : new LocalLimiter(this.#settings, server.clock);
@@ -99,6 +108,11 @@ export class LocalRateLimitConfig {
 
   get enforced(): boolean {
     return this.#draw(this.#enforced);
+  }
+
+  /** Tokens that a hit costs here: the number of gateways that share the limit, so that together they keep to it. */
+  get cost(): number {
+    return this.#sharedBy === null ? 1 : Math.max(1, this.#sharedBy.local?.memberCount ?? 1);
   }
 
   limiterOf(connection: ConnectionInfo): LocalLimiter {

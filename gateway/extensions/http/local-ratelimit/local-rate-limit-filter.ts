@@ -41,7 +41,7 @@ export class LocalRateLimitFilter implements StreamDecoderFilter, StreamEncoderF
     const { streamInfo } = callbacks;
     stats.enabled.inc();
     const asked = config.hasDescriptors ? this.#descriptors(config, head) : [];
-    const verdict = config.limiterOf(streamInfo.connection).ask(asked);
+    const verdict = config.limiterOf(streamInfo.connection).ask(asked, config.cost);
     this.#verdict = verdict;
     if (verdict.allowed) {
       stats.ok.inc();
@@ -63,7 +63,7 @@ export class LocalRateLimitFilter implements StreamDecoderFilter, StreamEncoderF
       modifyHeaders: (response) => {
         config.responseHeaders?.apply(response, new HeadFormatContext(head, response, streamInfo));
         if (config.retryAfter && verdict.bucket !== null)
-          response.headers.set('retry-after', String(verdict.bucket.secondsToNext));
+          response.headers.setIfAbsent('retry-after', String(Math.max(1, verdict.bucket.secondsToNext)));
       },
     });
     return FilterHeadersStatus.StopIteration;

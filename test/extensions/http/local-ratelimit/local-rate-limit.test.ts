@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FilterHeadersStatus } from '#gateway/api/http-filter.ts';
+import type { UpstreamCluster } from '#gateway/api/upstream.ts';
 import { localRateLimitExtension } from '#gateway/extensions/http/local-ratelimit/local-rate-limit-extension.ts';
 import type { ResponseHead } from '#gateway/protocol/headers/message-head.ts';
 import { FilterHarness } from '#test/support/filter-harness.ts';
@@ -75,7 +76,6 @@ describe('local_ratelimit', () => {
 
   it('tells limit, remaining and reset, and retry-after', () => {
     const limited = new Limited({
-      status: { code: 503 },
       token_bucket: bucket(3, 3, '50s'),
       enable_x_ratelimit_headers: 'DRAFT_VERSION_03',
       enable_retry_after_header: true,
@@ -87,7 +87,7 @@ describe('local_ratelimit', () => {
     limited.ask();
     assert.deepEqual(told(limited.ask()), ['3', '0', '17']);
     const head = limited.ask();
-    assert.equal(head.status, 503);
+    assert.equal(head.status, 429);
     assert.deepEqual([head.get('x-lim'), head.get('retry-after')], ['yes', '17']);
   });
 
@@ -172,5 +172,35 @@ describe('local_ratelimit', () => {
     );
     const counts = ['ok', 'rate_limited', 'shadow_mode', 'enforced'].map((name) => limited.stat(name));
     assert.deepEqual(counts, [1, 3, 2, 1]);
+  });
+
+  it('shares the limit with the members of the local cluster, as many as there are now', () => {
+    const local = { memberCount: 3 };
+    const clusters = { get: () => null, names: [], local: local as unknown as UpstreamCluster };
+    const json = {
+      stat_prefix: 'shared',
+      filter_enabled: all,
+      filter_enforced: all,
+      token_bucket: bucket(10, 1, '600s'),
+      local_cluster_rate_limit: {},
+    };
+    const harness = new FilterHarness(localRateLimitExtension, json, { clusters });
+    const ask = (): boolean => harness.stream().request(requestHead('GET', '/')) === FilterHeadersStatus.Continue;
+    assert.deepEqual([ask(), ask()], [true, true]); // 4 tokens are left
+    local.memberCount = 5;
+    assert.equal(ask(), false);
+    local.memberCount = 0;
+    assert.deepEqual([ask(), ask(), ask(), ask(), ask()], [true, true, true, true, false]);
+  });
+
+  it('a share needs a local cluster, and buckets that are not of one connection', () => {
+    const json = { stat_prefix: 'a', token_bucket: bucket(1, 1, '1s'), local_cluster_rate_limit: {} };
+    assert.deepEqual(new FilterHarness(localRateLimitExtension, json).problems, [
+      'local_cluster_rate_limit: local_cluster_rate_limit is set but no local cluster name is present',
+    ]);
+    const perConnection = { ...json, local_rate_limit_per_downstream_connection: true };
+    assert.deepEqual(new FilterHarness(localRateLimitExtension, perConnection).problems, [
+      'local_cluster_rate_limit: local_cluster_rate_limit is set and local_rate_limit_per_downstream_connection is set to true',
+    ]);
   });
 });
