@@ -23,21 +23,24 @@ export interface UpstreamPorts {
   readonly http2: number;
 }
 
+/** Where gateways ask about limits: a service, or one in the gateway's own process that reads a directory. */
+export type LimiterCluster = { readonly port: number } | { readonly directory: string };
+
 /**
  * Writes every proxy's configuration into `dir` (where `cert.pem`, `key.pem` and `both.pem` are) and tells how to start
- * those that are installed. Envoy and sluice get the very same file. With `limitService`, the port of a rate-limit service,
- * they ask it about each request, with two descriptors in the domain `edge`; nginx and haproxy have nothing like it.
+ * those that are installed. Envoy and sluice get the very same file. With `limiter` they ask that cluster about each request,
+ * with two descriptors in the domain `edge`; nginx and haproxy have nothing like it.
  */
 export function benchProxies(
   dir: string,
   upstream: UpstreamPorts,
   basePort: number,
-  limitService: number | null = null,
+  limiter: LimiterCluster | null = null,
 ): BenchProxy[] {
   const proxies: BenchProxy[] = [];
   const shared: ProxyPorts = { plain: basePort, tls: basePort + 1 };
   const file = join(dir, 'gateway.yaml');
-  writeFileSync(file, gatewayYaml(dir, shared, basePort + 2, upstream, limitService));
+  writeFileSync(file, gatewayYaml(dir, shared, basePort + 2, upstream, limiter));
   for (const runtime of ['bun', 'deno', 'node']) {
     if (!hasRuntime(runtime)) continue;
     const command = [...gatewayCommand(runtime), 'run', '-c', file, '--concurrency', '1', '-l', 'error'];
@@ -80,14 +83,14 @@ function gatewayYaml(
   ports: ProxyPorts,
   admin: number,
   upstream: UpstreamPorts,
-  limitService: number | null,
+  limiter: LimiterCluster | null,
 ): string {
   const http2 = `    typed_extension_protocol_options:
       envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
         "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
         explicit_http_config: { http2_protocol_options: {} }
 `;
-  const limits = limitService === null ? '' : `, rate_limits: ${rateLimits}`;
+  const limits = limiter === null ? '' : `, rate_limits: ${rateLimits}`;
   const endpoint = (cluster: string, port: number): string =>
     `{ cluster_name: ${cluster}, endpoints: [ { lb_endpoints: [ { endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: ${port} } } } } ] } ] }`;
   const breakers = '{ thresholds: [ { max_connections: 10000, max_requests: 100000, max_pending_requests: 100000 } ] }';
@@ -111,7 +114,7 @@ static_resources:
               routes:
               - { match: { prefix: "/h2/" }, route: { cluster: http2, prefix_rewrite: "/"${limits} } }
               - { match: { prefix: "/" }, route: { cluster: http1${limits} } }
-          http_filters:${limitService === null ? '' : rateLimitFilter}
+          http_filters:${limiter === null ? '' : rateLimitFilter}
           - name: envoy.filters.http.router
             typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router }
   - name: tls
@@ -134,15 +137,30 @@ static_resources:
     type: STATIC
     circuit_breakers: ${breakers}
 ${http2}    load_assignment: ${endpoint('http2', upstream.http2)}
-${
-  limitService === null
-    ? ''
-    : `  - name: rls
+${limiter === null ? '' : limiterYaml(limiter, breakers, http2, endpoint)}`;
+}
+
+function limiterYaml(
+  limiter: LimiterCluster,
+  breakers: string,
+  http2: string,
+  endpoint: (cluster: string, port: number) => string,
+): string {
+  if ('port' in limiter) {
+    return `  - name: rls
     type: STATIC
     circuit_breakers: ${breakers}
-${http2}    load_assignment: ${endpoint('rls', limitService)}
-`
-}`;
+${http2}    load_assignment: ${endpoint('rls', limiter.port)}
+`;
+  }
+  return `  - name: rls
+    cluster_type:
+      name: sluice.in_process
+      typed_config:
+        "@type": type.googleapis.com/sluice.clusters.in_process.v1.InProcess
+        service: ratelimit
+        settings: { RUNTIME_ROOT: ${limiter.directory}, RUNTIME_SUBDIRECTORY: edge, RUNTIME_WATCH_ROOT: "false" }
+`;
 }
 
 function nginxConf(dir: string, ports: ProxyPorts, upstream: UpstreamPorts): string {

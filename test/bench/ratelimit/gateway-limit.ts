@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -8,7 +8,7 @@ import { createCertificate } from '../../support/certificates.ts';
 import { findPeer } from '../../support/peers.ts';
 import { load } from '../load.ts';
 import { cpuMicros, processTree } from '../process-cost.ts';
-import { benchProxies } from '../proxies.ts';
+import { type BenchProxy, benchProxies } from '../proxies.ts';
 import { startUpstream } from '../upstream.ts';
 import { type LimitPorts, limitServices } from './limit-services.ts';
 import { median } from './limit-table.ts';
@@ -28,10 +28,15 @@ export interface GatewayLimitOptions {
   readonly rounds: number;
 }
 
+/** A gateway, and how many requests its limiter has counted. */
+interface GatewayUnderTest extends BenchProxy {
+  counted(): Promise<number>;
+}
+
 /**
  * The gateway's main job: HTTP/2 over TLS, two descriptors asked of a rate-limit service for every request, an HTTP/1.1
  * upstream. Envoy and sluice have the same file and the same service (ours, with Redis, on the load generator's core). A
- * figure counts only if the limiter counted every request.
+ * figure counts only if the limiter counted every request. A third gateway has the limiter in its own process.
  */
 export async function measureGateways(options: GatewayLimitOptions): Promise<void> {
   const { dir, port, redis, ports, seconds, rounds } = options;
@@ -52,9 +57,16 @@ export async function measureGateways(options: GatewayLimitOptions): Promise<voi
   const upstream = startUpstream(nginx, dir, upstreamPorts, loadCore);
   const service = limitServices(dir, ports).find(({ name }) => name === 'sluice-bun')!;
   const limiter = start(loadCore, service.command, dir, 'limiter', service.environment);
-  const gateways = benchProxies(dir, upstreamPorts, port, ports.grpc).filter(({ name }) =>
-    ['envoy', 'sluice-bun'].includes(name),
-  );
+  const gateways: GatewayUnderTest[] = benchProxies(dir, upstreamPorts, port, { port: ports.grpc })
+    .filter(({ name }) => name === 'envoy' || name === 'sluice-bun')
+    .map((proxy) => ({ ...proxy, counted: () => redis.sum('edge_path_*') }));
+  const alone = join(dir, 'one-process');
+  mkdirSync(alone);
+  for (const file of ['cert.pem', 'key.pem', 'both.pem']) copyFileSync(join(dir, file), join(alone, file));
+  for (const proxy of benchProxies(alone, upstreamPorts, port, { directory: join(dir, 'limits') })) {
+    if (proxy.name !== 'sluice-bun') continue;
+    gateways.push({ ...proxy, name: 'sluice-bun-one-process', counted: () => countedInside(port + 2) });
+  }
   const figures = new Map<string, number[]>();
   try {
     for (let round = 0; round < rounds; round++) {
@@ -62,20 +74,23 @@ export async function measureGateways(options: GatewayLimitOptions): Promise<voi
         const child = start(proxyCore, gateway.command, dir, gateway.name, {});
         try {
           const url = `https://127.0.0.1:${gateway.ports.tls}/small`;
-          await answers(url, join(dir, `${gateway.name}.log`));
+          await answers(url, child, join(dir, `${gateway.name}.log`));
+          if (limiter.exitCode !== null) throw new Error(`the service: ${tailOf(join(dir, 'limiter.log'))}`);
           await load({ client: 'h2' }, url, 2, loadCore);
-          const counted = await redis.sum('edge_path_*');
+          const counted = await gateway.counted();
           const before = cpuMicros(child.pid!);
           const result = await load({ client: 'h2' }, url, seconds, loadCore);
           const used = cpuMicros(child.pid!) - before;
           // The load generator stops with requests under way, which are counted though it has no answer.
-          const grown = (await redis.sum('edge_path_*')) - counted;
+          const grown = (await gateway.counted()) - counted;
           if (result.problem !== null) throw new Error(result.problem);
           if (grown < result.requests) throw new Error(`${result.requests} requests, but ${grown} were counted`);
           const micros = used / result.requests;
           figures.set(gateway.name, [...(figures.get(gateway.name) ?? []), micros]);
           const rate = result.requestsPerSecond.toFixed(0);
           console.error(`${gateway.name} main-job: ${micros.toFixed(1)} us, ${rate}/s, ${grown} counted`);
+        } catch (error) {
+          console.error(`${gateway.name} main-job: ${(error as Error).message}`);
         } finally {
           await stop(child);
         }
@@ -87,10 +102,16 @@ export async function measureGateways(options: GatewayLimitOptions): Promise<voi
   }
   const envoy = figures.get('envoy');
   for (const [name, micros] of figures) {
-    const ratios = envoy === undefined ? [] : micros.map((value, round) => value / envoy[round]!);
+    const ratios = envoy?.length === micros.length ? micros.map((value, round) => value / envoy[round]!) : [];
     const against = name === 'envoy' || ratios.length === 0 ? '' : `, ${median(ratios).toFixed(2)} of Envoy's`;
     console.log(`TLS h2 + global limit -> h1, ${name}: ${median(micros).toFixed(1)} us a request${against}`);
   }
+}
+
+/** Hits that the limiter inside a gateway has counted, as its admin page tells. */
+async function countedInside(admin: number): Promise<number> {
+  const page = await (await fetch(`http://127.0.0.1:${admin}/stats?filter=total_hits`)).text();
+  return Number(/edge\.path\.total_hits: (\d+)/.exec(page)?.[1] ?? 0);
 }
 
 function start(
@@ -108,12 +129,16 @@ function start(
   });
 }
 
-async function answers(url: string, log: string): Promise<void> {
-  for (let i = 0; i < 100; i++) {
+async function answers(url: string, child: ChildProcess, log: string): Promise<void> {
+  for (let i = 0; i < 100 && child.exitCode === null; i++) {
     if (await probe(url)) return;
     await delay(100);
   }
-  throw new Error(`no answer: ${readFileSync(log, 'utf8').slice(-300)}`);
+  throw new Error(`no answer: ${tailOf(log)}`);
+}
+
+function tailOf(log: string): string {
+  return readFileSync(log, 'utf8').slice(-300);
 }
 
 /** Whether `url` answers 200 with the upstream's 64 octets. */
@@ -131,6 +156,7 @@ function probe(url: string): Promise<boolean> {
 }
 
 async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = new Promise((resolve) => child.once('exit', resolve));
   for (const pid of processTree(child.pid!)) {
     try {

@@ -139,7 +139,7 @@ async function startService({ dir, loader, ports }: Suite, service: LimitService
     keys: 1,
     sweep: false,
   };
-  for (let i = 0; i < 100; i++) {
+  for (let i = 0; i < 100 && child.exitCode === null; i++) {
     if ((await loader.run(first)).answered > 0) return child;
     await delay(100);
   }
@@ -148,6 +148,7 @@ async function startService({ dir, loader, ports }: Suite, service: LimitService
 }
 
 async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = new Promise((resolve) => child.once('exit', resolve));
   for (const pid of processTree(child.pid!)) {
     try {
