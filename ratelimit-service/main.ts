@@ -1,5 +1,5 @@
 import process from 'node:process';
-import { type LogLevel, LogRegistry, type LogSink } from '#gateway/base/log.ts';
+import { LogRegistry } from '#gateway/base/log.ts';
 import { systemClock } from '#gateway/runtime/clock.ts';
 import {
   environmentVariable,
@@ -12,34 +12,9 @@ import {
 } from '#gateway/runtime/process.ts';
 import { createSystemRandom } from '#gateway/runtime/random.ts';
 import { createSystemTimers } from '#gateway/runtime/timers.ts';
-import { readSettings, type Settings } from './config/settings.ts';
+import { readSettings } from './config/settings.ts';
 import { createRateLimitService } from './service/create-rate-limit-service.ts';
-
-const levels: Readonly<Record<string, LogLevel>> = {
-  trace: 'trace',
-  debug: 'debug',
-  info: 'info',
-  warn: 'warning',
-  warning: 'warning',
-  error: 'error',
-  fatal: 'critical',
-  panic: 'critical',
-};
-
-function logSink(format: Settings['LOG_FORMAT']): LogSink {
-  if (format === 'json') {
-    return {
-      write: (level, component, message) => {
-        const line = { '@timestamp': new Date().toISOString(), '@message': message, level, logger: component };
-        process.stderr.write(`${JSON.stringify(line)}\n`);
-      },
-    };
-  }
-  return {
-    write: (level, component, message) =>
-      process.stderr.write(`[${new Date().toISOString()}][${level}][${component}] ${message}\n`),
-  };
-}
+import { createLogLines } from './service/log-lines.ts';
 
 /** Runs one command and ends the process once both streams have taken what was written: they may be pipes. */
 async function runCommand(args: readonly string[]): Promise<void> {
@@ -70,7 +45,8 @@ async function serve(): Promise<void> {
 
   try {
     const settings = readSettings(process.env);
-    const logs = new LogRegistry(logSink(settings.LOG_FORMAT), levels[settings.LOG_LEVEL.toLowerCase()] ?? 'warning');
+    const lines = createLogLines(settings.LOG_FORMAT, systemClock, (line) => void process.stderr.write(line));
+    const logs = new LogRegistry(lines, settings.LOG_LEVEL);
     const service = await createRateLimitService(
       {
         settings,

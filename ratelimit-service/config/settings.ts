@@ -3,6 +3,7 @@ import { boolean, duration, integer, port, text } from './environment-values.ts'
 import { type AdminSettings, adminShape } from './settings-admin.ts';
 import { type QuotaSettings, quotaProblems, quotaShape } from './settings-quota.ts';
 import { type RedisTroubleSettings, redisNotices, redisProblems, redisShape } from './settings-redis.ts';
+import { type LogSettings, logShape } from './settings-log.ts';
 import { type StatsSettings, statsMogrifiers, statsProblems, statsShape } from './settings-stats.ts';
 import { type TracingSettings, tracingProblems, tracingShape } from './settings-tracing.ts';
 import { type XdsSettings, xdsProblems, xdsShape } from './settings-xds.ts';
@@ -30,6 +31,7 @@ const schema = z.object({
   ...adminShape,
   ...quotaShape,
   ...redisShape,
+  ...logShape,
   ...statsShape,
   ...tracingShape,
   ...xdsShape,
@@ -48,8 +50,6 @@ const schema = z.object({
   GRPC_SERVER_TLS_KEY: text(''),
   GRPC_CLIENT_TLS_CACERT: text(''),
   GRPC_CLIENT_TLS_SAN: text(''),
-  LOG_LEVEL: text('WARN'),
-  LOG_FORMAT: z.enum(['text', 'json'], 'is neither text nor json').default('text'),
   FORCE_START_WITHOUT_INITIAL_CONFIG: boolean(false),
   HEALTHY_WITH_AT_LEAST_ONE_CONFIG_LOADED: boolean(false),
   MERGE_DOMAIN_CONFIG: boolean(false),
@@ -63,7 +63,7 @@ const schema = z.object({
   NEAR_LIMIT_RATIO: z
     .string()
     .default('0.8')
-    .refine((value) => Number(value) >= 0 && Number(value) <= 1, 'is not a number from 0 to 1')
+    .refine((value) => value.trim() !== '' && Number(value) >= 0 && Number(value) <= 1, 'is not a number from 0 to 1')
     .transform(Number),
   CACHE_KEY_PREFIX: text(''),
   BACKEND_TYPE: z
@@ -113,6 +113,7 @@ export interface Settings
   extends AdminSettings,
     QuotaSettings,
     RedisTroubleSettings,
+    LogSettings,
     StatsSettings,
     TracingSettings,
     XdsSettings {
@@ -130,8 +131,6 @@ export interface Settings
   readonly GRPC_SERVER_TLS_KEY: string;
   readonly GRPC_CLIENT_TLS_CACERT: string;
   readonly GRPC_CLIENT_TLS_SAN: string;
-  readonly LOG_LEVEL: string;
-  readonly LOG_FORMAT: 'text' | 'json';
   readonly FORCE_START_WITHOUT_INITIAL_CONFIG: boolean;
   readonly HEALTHY_WITH_AT_LEAST_ONE_CONFIG_LOADED: boolean;
   readonly MERGE_DOMAIN_CONFIG: boolean;
