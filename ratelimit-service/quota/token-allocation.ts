@@ -6,8 +6,12 @@ import type { LimitAccount } from './limit-account.ts';
 import type { QuotaLimit } from './quota-limit.ts';
 import { denyAll } from './strategy.ts';
 
-/** A client is given what it will want for so many of its report intervals. */
+/** A client is given what it will want for so many of its report intervals, */
 const intervalsAhead = 2.5;
+
+/** or for so many when less than a quarter of the limit is left in the store: it should not lie with those who do not use it. */
+const scarceIntervalsAhead = 1.2;
+const scarceParts = 4;
 
 /** And so much more than it wanted lately. */
 const growth = 1.25;
@@ -23,7 +27,8 @@ const longestTimerMs = 3_600_000;
  * hears of them, as a token bucket that does not fill again; the counter is the one that ShouldRateLimit counts on.
  *
  * Decisions about a client are made when it reports, because only then is known what it has left: `held` is what was taken
- * less what was reported. It is given more when less than half of what it wants is left, and less when it has more than twice.
+ * less what was reported. It is given more when less than half of what it wants is left, and less when it has more than twice;
+ * when little is left for others it is given just what it wants.
  * Requests that pass between a report and the answer to it are reported next and paid then: they are the only ones that a
  * client lets through beyond what was taken.
  */
@@ -96,7 +101,18 @@ export class TokenAllocation implements Allocation, TimerTarget {
     const clients = this.#holdings.size;
     if (demand < 0) return Math.ceil(capacity / (clients + 1));
     const least = Math.max(1, Math.floor(capacity / (8 * clients)));
-    return Math.min(capacity, Math.ceil(demand * growth * intervalsAhead * intervalSeconds) + least);
+    const ahead = (this.#scarce ? scarceIntervalsAhead : intervalsAhead) * intervalSeconds;
+    const seconds = this.#limit.windowed ? Math.min(ahead, this.#secondsLeft()) : ahead;
+    return Math.min(capacity, Math.ceil(demand * growth * seconds) + least);
+  }
+
+  get #scarce(): boolean {
+    return this.#left * scarceParts < this.#limit.capacity;
+  }
+
+  /** Until the window ends. */
+  #secondsLeft(): number {
+    return Math.max(0, this.#start + this.#limit.windowSeconds - this.#world.clock.wallMs() / 1000);
   }
 
   #fairWant(holding: Holding): number {
@@ -108,11 +124,12 @@ export class TokenAllocation implements Allocation, TimerTarget {
   #decide(holding: Holding): void {
     if (holding.pending || holding.gone || holding.blocked) return;
     const want = this.#fairWant(holding);
-    if (holding.held > 2 * want + 1) {
+    const [most, enough] = this.#scarce ? [want, 0.8 * want] : [2 * want + 1, 0.5 * want];
+    if (holding.held > most) {
       this.#account.giveBack(holding.held - want, this.#start);
       holding.held = want;
       this.#tell(holding, true);
-    } else if (holding.held > 0 && holding.held * 2 >= want) this.#tell(holding, false);
+    } else if (holding.held > 0 && holding.held >= enough) this.#tell(holding, false);
     else {
       holding.pending = true;
       this.#account.take(want - holding.held, this.#start, (taken, start, left) =>
