@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import tls from 'node:tls';
 import grpc from '@grpc/grpc-js';
 import type { IssuedCertificate } from '#certs/ca/issued-certificate.ts';
 import { createAuthority, issueLeaf } from '#certs/ca/x509-toolkit.ts';
@@ -12,7 +13,8 @@ import { systemClock } from '#gateway/runtime/clock.ts';
 import { createSystemRandom } from '#gateway/runtime/random.ts';
 import { createSystemTimers } from '#gateway/runtime/timers.ts';
 import { readSettings } from '#ratelimit/config/settings.ts';
-import { createRateLimitService } from '#ratelimit/service/create-rate-limit-service.ts';
+import { createRateLimitService, type RateLimitService } from '#ratelimit/service/create-rate-limit-service.ts';
+import { gaugeLines, statLines } from '#ratelimit/service/stat-lines.ts';
 import { RateLimitClient } from '#test/support/rate-limit-client.ts';
 
 const hour = 3_600_000;
@@ -79,5 +81,94 @@ test('gRPC over TLS: clients must have a certificate of the authority with the r
     assert.equal(await ask(await leaf(authority, 'gateway.test')), 1);
   } finally {
     await service!.close();
+  }
+});
+
+test('changed certificate files are used by new connections; files that cannot be used change nothing', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'sluice-rl-tls-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  mkdirSync(join(directory, 'rl', 'config'), { recursive: true });
+  writeFileSync(join(directory, 'rl', 'config', 'a.yaml'), 'domain: d');
+  const now = Date.now();
+  const authority = await createAuthority('right', hour, now);
+  const leaf = async (name: string): Promise<IssuedCertificate> =>
+    await issueLeaf(authority, { name, dns: ['localhost', name], ip: [], lifetimeMs: hour }, now);
+  const [first, second, third] = [await leaf('one.test'), await leaf('two.test'), await leaf('three.test')];
+  const certPath = join(directory, 'server.crt');
+  const keyPath = join(directory, 'server.key');
+  const write = (certificate: IssuedCertificate, key: IssuedCertificate = certificate): void => {
+    writeFileSync(certPath, certificate.chainPem);
+    writeFileSync(keyPath, key.privateKey.reveal());
+  };
+  const env = {
+    BACKEND_TYPE: 'memory',
+    RUNTIME_ROOT: directory,
+    RUNTIME_SUBDIRECTORY: 'rl',
+    USE_STATSD: 'false',
+    HOST: '127.0.0.1',
+    PORT: '0',
+    GRPC_HOST: '127.0.0.1',
+    GRPC_PORT: '0',
+    DEBUG_PORT: '0',
+    GRPC_SERVER_USE_TLS: 'true',
+    GRPC_SERVER_TLS_CERT: certPath,
+    GRPC_SERVER_TLS_KEY: keyPath,
+  };
+  let aheadMs = 0;
+  const clock = { nowMs: () => systemClock.nowMs() + aheadMs, wallMs: () => systemClock.wallMs() };
+  const lines: string[] = [];
+  const start = async (): Promise<RateLimitService> => {
+    const service = await createRateLimitService({
+      settings: readSettings(env),
+      clock,
+      timers: createSystemTimers(systemClock),
+      random: createSystemRandom(),
+      logs: new LogRegistry({ write: (level, _component, message) => lines.push(`${level} ${message}`) }),
+    });
+    return service!;
+  };
+  await assert.rejects(start(), /server\.crt/);
+  write(first, second);
+  await assert.rejects(start(), /the private key in .*server\.key is not the one of the certificate/);
+  write(first);
+  const service = await start();
+  /** The names in the certificate that a new connection is shown. */
+  const shown = async (): Promise<string> => {
+    aheadMs += 2000;
+    const socket = tls.connect({
+      port: service.grpcPort,
+      host: '127.0.0.1',
+      servername: 'localhost',
+      ca: authority.chainPem,
+      ALPNProtocols: ['h2'],
+    });
+    try {
+      await new Promise<void>((resolve, reject) => {
+        socket.on('secureConnect', resolve);
+        socket.on('error', reject);
+      });
+      return socket.getPeerCertificate().subjectaltname ?? '';
+    } finally {
+      socket.destroy();
+    }
+  };
+  const figure = (name: string): number | undefined =>
+    [...statLines(service.stats), ...gaugeLines(service.stats)].find((line) => line.name === name)?.value;
+  try {
+    assert.match(await shown(), /one\.test/);
+    write(second);
+    assert.match(await shown(), /two\.test/);
+    write(third, first);
+    assert.match(await shown(), /two\.test/);
+    assert.match(await shown(), /two\.test/);
+    assert.equal(lines.filter((line) => line.startsWith('error TLS: the certificate files cannot be used')).length, 1);
+    rmSync(certPath);
+    assert.match(await shown(), /two\.test/);
+    write(third);
+    assert.match(await shown(), /three\.test/);
+    assert.deepEqual([figure('certs.load_attempts'), figure('certs.num_values')], [4, 2]);
+    assert.equal(figure('certs.load_failures'), 2);
+  } finally {
+    await service.close();
   }
 });
