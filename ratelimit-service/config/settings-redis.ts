@@ -75,6 +75,13 @@ export function redisProblems(env: Environment): string[] {
     );
   }
   for (const prefix of prefixes) {
+    const used = prefix === 'REDIS_' || /^(1|t)/i.test(env['REDIS_PERSECOND'] ?? '');
+    const sentinel = env[`${prefix}TYPE`]?.toLowerCase() === 'sentinel';
+    if (used && sentinel && (env[`${prefix}URL`] ?? '').split(',').length < 2) {
+      problems.push(
+        'Expected master name and a list of urls for the sentinels, in the format: <redis master name>,<sentinel1>,...,<sentineln>',
+      );
+    }
     const behaviour = env[`${prefix}POOL_ON_EMPTY_BEHAVIOR`] ?? '';
     if (!['', 'WAIT'].includes(behaviour.toUpperCase())) {
       problems.push(

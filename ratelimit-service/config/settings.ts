@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { boolean, duration, integer, port, text } from './environment-values.ts';
 import { type AdminSettings, adminShape } from './settings-admin.ts';
+import { type LogSettings, logShape } from './settings-log.ts';
 import { type QuotaSettings, quotaProblems, quotaShape } from './settings-quota.ts';
 import { type RedisTroubleSettings, redisNotices, redisProblems, redisShape } from './settings-redis.ts';
-import { type LogSettings, logShape } from './settings-log.ts';
 import { type StatsSettings, statsMogrifiers, statsProblems, statsShape } from './settings-stats.ts';
 import { type TracingSettings, tracingProblems, tracingShape } from './settings-tracing.ts';
 import { type XdsSettings, xdsProblems, xdsShape } from './settings-xds.ts';
@@ -198,11 +198,6 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     problems.push(...statsProblems(main), ...tracingProblems(main));
   }
   problems.push(...redisProblems(env));
-  if (first !== null && first['REDIS_TYPE'] === 'sentinel' && String(first['REDIS_URL']).split(',').length < 2) {
-    problems.push(
-      'Expected master name and a list of urls for the sentinels, in the format: <redis master name>,<sentinel1>,...,<sentineln>',
-    );
-  }
   const mogrifiers = main === null ? [] : statsMogrifiers(main, env, problems);
   if (problems.length > 0 || main === null) throw new SettingsError(problems.join('\n'));
   return {

@@ -34,6 +34,16 @@ test('what has no effect is said', () => {
   );
 });
 
+const sentinels = /Expected master name and a list of urls for the sentinels/;
+
+test('sentinel wants a name and sentinels, for both', () => {
+  assert.throws(() => readSettings({ REDIS_TYPE: 'Sentinel', REDIS_URL: 'mymaster' }), sentinels);
+  const second = { REDIS_PERSECOND_TYPE: 'SENTINEL', REDIS_PERSECOND_URL: 'mymaster' };
+  assert.throws(() => readSettings({ ...second, REDIS_PERSECOND: 'true' }), sentinels);
+  assert.equal(readSettings(second).redisPerSecond, null);
+  assert.equal(readSettings({ REDIS_TYPE: 'SENTINEL', REDIS_URL: 'mymaster,a:1,b:2' }).redis.type, 'sentinel');
+});
+
 const refused: readonly (readonly [name: string, value: string, message: RegExp])[] = [
   ['BACKEND_TYPE', 'memcache', /^BACKEND_TYPE=memcache is not supported: /],
   ['BACKEND_TYPE', 'etcd', /^BACKEND_TYPE=etcd is neither redis nor memory$/],

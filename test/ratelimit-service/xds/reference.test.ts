@@ -122,6 +122,8 @@ async function startXdsClient(
     FORCE_START_WITHOUT_INITIAL_CONFIG: 'true',
     REDIS_SOCKET_TYPE: 'tcp',
     REDIS_URL: `127.0.0.1:${redis}`,
+    // Tests share the machine: here it is not the deadline that is tested.
+    REDIS_CALL_TIMEOUT: '10s',
     USE_STATSD: 'false',
     DISABLE_STATS: 'true',
     LOG_LEVEL: 'ERROR',
