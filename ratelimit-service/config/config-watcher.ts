@@ -1,5 +1,5 @@
 import { existsSync, type FSWatcher, readdirSync, realpathSync, watch } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Timer, Timers, TimerTarget } from '#gateway/runtime/timers.ts';
 import { type LimitFilesOptions, limitDirectory } from './limit-files.ts';
 
@@ -40,10 +40,12 @@ export class ConfigWatcher implements TimerTarget {
   }
 
   #watch(): void {
-    const directories = this.#directories();
-    for (const directory of directories) {
+    const watched = this.#directories();
+    for (const [directory, names] of watched) {
       try {
-        const watcher = watch(directory, { persistent: false }, () => this.#settle.enable(settleMs));
+        const watcher = watch(directory, { persistent: false }, (_event, name) => {
+          if (names === null || name === null || names.has(name)) this.#settle.enable(settleMs);
+        });
         // A directory that is removed while it is watched is news as well.
         watcher.on('error', () => this.#settle.enable(settleMs));
         this.#watchers.push(watcher);
@@ -52,7 +54,7 @@ export class ConfigWatcher implements TimerTarget {
       }
     }
     // One may have come before what it lies in was watched.
-    for (const directory of this.#directories()) if (!directories.has(directory)) this.#settle.enable(settleMs);
+    for (const directory of this.#directories().keys()) if (!watched.has(directory)) this.#settle.enable(settleMs);
   }
 
   #unwatch(): void {
@@ -60,21 +62,24 @@ export class ConfigWatcher implements TimerTarget {
     this.#watchers = [];
   }
 
-  #directories(): Set<string> {
-    const found = new Set<string>();
-    if (this.#options.watchRoot) found.add(dirname(this.#options.root));
+  /** Directories to watch, with the names in them that matter; null for all of them. */
+  #directories(): Map<string, Set<string> | null> {
+    const found = new Map<string, Set<string> | null>();
+    const directory = limitDirectory(this.#options);
+    if (this.#options.watchRoot) found.set(dirname(this.#options.root), new Set([basename(this.#options.root)]));
     // Where the directory lies, so that it is seen when it is replaced or comes back; the nearest that is there.
-    let above = dirname(limitDirectory(this.#options));
-    while (!existsSync(above) && dirname(above) !== above) above = dirname(above);
-    found.add(above);
-    const walk = (directory: string): void => {
-      found.add(directory);
-      for (const entry of readdirSync(directory, { withFileTypes: true })) {
-        if (entry.isDirectory()) walk(join(directory, entry.name));
+    let below = directory;
+    while (!existsSync(dirname(below)) && dirname(below) !== below) below = dirname(below);
+    const names = found.get(dirname(below)) ?? new Set();
+    found.set(dirname(below), names.add(basename(below)));
+    const walk = (at: string): void => {
+      found.set(at, null);
+      for (const entry of readdirSync(at, { withFileTypes: true })) {
+        if (entry.isDirectory()) walk(join(at, entry.name));
       }
     };
     try {
-      walk(realpathSync(limitDirectory(this.#options)));
+      walk(realpathSync(directory));
     } catch {
       // Not there at the moment: the watch above it tells when it comes.
     }
