@@ -19,8 +19,8 @@ export interface InProcessFindings {
   warning(setting: string, problem: string): void;
 }
 
-/** One counter of a service, by its full name. */
-export interface InProcessCounter {
+/** One counter or gauge of a service, by its full name. */
+export interface InProcessStat {
   readonly name: string;
   readonly value: number;
 }
@@ -42,7 +42,9 @@ export interface InProcessInstance {
   /** Takes any gRPC call, as a server's codec hands a stream to its connection. */
   newStream(encoder: ResponseEncoder): RequestDecoder;
   /** What it has counted so far. */
-  counters(): Iterable<InProcessCounter>;
+  counters(): Iterable<InProcessStat>;
+  /** What goes up and down. */
+  gauges(): Iterable<InProcessStat>;
   /** Ends it; calls under way fail. */
   close(): void;
 }

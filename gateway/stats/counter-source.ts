@@ -1,8 +1,15 @@
-import { Counter } from './stats.ts';
+import { Counter, Gauge } from './stats.ts';
 
-/** Counters that something else keeps, by full name; they are read when they are shown. */
+/** A statistic that something else keeps, by its full name. */
+interface SourcedValue {
+  readonly name: string;
+  readonly value: number;
+}
+
+/** Counters and gauges that something else keeps; they are read when they are shown. */
 export interface CounterSource {
-  counters(): Iterable<{ readonly name: string; readonly value: number }>;
+  counters(): Iterable<SourcedValue>;
+  gauges?(): Iterable<SourcedValue>;
 }
 
 /** A source as part of a store: what a reset set to zero is subtracted. */
@@ -25,6 +32,16 @@ export class SourcedCounters {
       // A count that is below its zero has been forgotten and begun anew.
       if (zero !== undefined && zero <= value) counter.value -= zero;
       into.push(counter);
+    }
+  }
+
+  /** Adds the gauges as they are now to `into`, those that `accepts` wants. */
+  collectGauges(accepts: (name: string) => boolean, into: Gauge[]): void {
+    for (const { name, value } of this.#source.gauges?.() ?? []) {
+      if (!accepts(name)) continue;
+      const gauge = new Gauge(name);
+      gauge.set(value);
+      into.push(gauge);
     }
   }
 

@@ -89,7 +89,7 @@ export class StatsStore {
     this.#texts.release(name);
   }
 
-  /** Shows counters that are kept elsewhere among the store's own. */
+  /** Shows what is kept elsewhere among the store's own. */
   addSource(source: CounterSource): void {
     this.#sources.push(new SourcedCounters(source));
   }
@@ -102,7 +102,9 @@ export class StatsStore {
   }
   /** All gauges, by name. */
   gauges(): Gauge[] {
-    return [...this.#gauges.kept.values()].sort(byName);
+    const all = [...this.#gauges.kept.values()];
+    for (const source of this.#sources) source.collectGauges((name) => this.#accepts(name), all);
+    return all.sort(byName);
   }
   /** All histograms, by name. */
   histograms(): StoreHistogram[] {

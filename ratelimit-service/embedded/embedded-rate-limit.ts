@@ -12,7 +12,8 @@ import { StatsStore } from '../limiter/stats-store.ts';
 import { createRateLimitService, type RateLimitService } from '../service/create-rate-limit-service.ts';
 import { GrpcStream, maxMessageOctets, notOneMessage, shouldRateLimit } from '../service/grpc-stream.ts';
 import type { AnswerSink } from '../service/limit-service.ts';
-import { type StatLine, statLines } from '../service/stat-lines.ts';
+import { gaugeLines, type StatLine, statLines } from '../service/stat-lines.ts';
+import type { MethodStats } from '../stats/method-stats.ts';
 import { type EmbeddedFindings, readEmbeddedSettings } from './embedded-settings.ts';
 
 const frameHead = 5;
@@ -69,7 +70,8 @@ export class EmbeddedRateLimit {
   }
 
   isDirect(method: string): boolean {
-    return method === shouldRateLimit;
+    // Spans are made from a call's headers, which a direct call has none of.
+    return method === shouldRateLimit && (this.#running === null || this.#running.grpc.tracing === null);
   }
 
   call(_method: string, message: Uint8Array, callbacks: EmbeddedCallbacks): void {
@@ -78,9 +80,13 @@ export class EmbeddedRateLimit {
       callbacks.onFailure(GrpcStatus.Unavailable, this.#absence());
       return;
     }
-    running.stats.countCall('ShouldRateLimit');
     if (message.length > maxMessageOctets) callbacks.onFailure(GrpcStatus.ResourceExhausted, notOneMessage);
-    else running.limits.answer(message, 0, message.length, new DirectAnswer(callbacks));
+    else {
+      const { shouldRateLimit } = running.stats;
+      shouldRateLimit.requests++;
+      const answer = new DirectAnswer(callbacks, shouldRateLimit, this.#world.clock);
+      running.limits.answer(message, 0, message.length, answer);
+    }
   }
 
   newStream(encoder: ResponseEncoder): RequestDecoder {
@@ -88,7 +94,11 @@ export class EmbeddedRateLimit {
   }
 
   counters(): Iterable<StatLine> {
-    return this.#running === null ? [] : statLines(this.#running.stats);
+    return this.#running === null ? [] : own(statLines(this.#running.stats));
+  }
+
+  gauges(): Iterable<StatLine> {
+    return this.#running === null ? [] : own(gaugeLines(this.#running.stats));
   }
 
   close(): void {
@@ -155,20 +165,37 @@ function checkLimits(settings: Settings, found: EmbeddedFindings): boolean {
   }
 }
 
+/** What is the service's and not the process's. */
+function* own(lines: Iterable<StatLine>): Generator<StatLine> {
+  for (const line of lines) if (line.name.startsWith('ratelimit')) yield line;
+}
+
 /** Hands an answer on without its frame head. */
 class DirectAnswer implements AnswerSink {
   readonly #callbacks: EmbeddedCallbacks;
+  readonly #stats: MethodStats;
+  readonly #clock: Clock;
+  readonly #askedAtMs: number;
 
-  constructor(callbacks: EmbeddedCallbacks) {
+  constructor(callbacks: EmbeddedCallbacks, stats: MethodStats, clock: Clock) {
     this.#callbacks = callbacks;
+    this.#stats = stats;
+    this.#clock = clock;
+    this.#askedAtMs = clock.nowMs();
   }
 
   onAnswer(message: Uint8Array): void {
+    this.#noteTime();
     this.#callbacks.onSuccess(message.subarray(frameHead));
   }
 
   onAnswerError(status: number, message: string): void {
+    this.#noteTime();
     this.#callbacks.onFailure(status, message);
+  }
+
+  #noteTime(): void {
+    this.#stats.responseTimes.record(this.#clock.nowMs() - this.#askedAtMs);
   }
 }
 

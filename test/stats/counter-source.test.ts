@@ -10,7 +10,17 @@ it('counters of others are shown among the own, as they are now, and count from 
   ]);
   const store = new StatsStore({ accepts: (name) => name !== 'hidden' });
   store.root.counter('n').inc();
-  store.addSource({ counters: () => [...values].map(([name, value]) => ({ name, value })) });
+  store.addSource({
+    counters: () => [...values].map(([name, value]) => ({ name, value })),
+    gauges: () => [
+      { name: 'hidden', value: 1 },
+      { name: 'g', value: 4 },
+    ],
+  });
+  assert.deepEqual(
+    store.gauges().map(({ name, value }) => `${name}=${value}`),
+    ['g=4'],
+  );
   const shown = (): string =>
     store
       .counters()

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type { GrpcUnaryCallbacks } from '#gateway/api/async-client.ts';
-import type { InProcessCounter, InProcessInstance } from '#gateway/api/in-process.ts';
+import type { InProcessInstance, InProcessStat } from '#gateway/api/in-process.ts';
 import type { RequestDecoder, ResponseEncoder } from '#gateway/protocol/codec.ts';
 import { frameGrpcMessage } from '#gateway/protocol/grpc/message-writer.ts';
 import { createGrpcTrailers } from '#gateway/protocol/grpc/trailers.ts';
@@ -59,8 +59,12 @@ export class ScriptedService implements InProcessInstance {
     };
   }
 
-  *counters(): Generator<InProcessCounter> {
+  *counters(): Generator<InProcessStat> {
     yield { name: 'scripted.calls', value: this.events.length };
+  }
+
+  gauges(): readonly InProcessStat[] {
+    return [];
   }
 
   close(): void {

@@ -4,13 +4,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { LogRegistry } from '#gateway/base/log.ts';
+import { Diagnostics } from '#gateway/config/diagnostics.ts';
+import { createMessage, decodeMessage, encodeMessage } from '#gateway/proto/registry.ts';
 import { writeRateLimitRequest } from '#gateway/route/rate-limit-call/request-writer.ts';
 import { readRateLimitResponse } from '#gateway/route/rate-limit-call/response-reader.ts';
 import { systemClock } from '#gateway/runtime/clock.ts';
 import { createSystemRandom } from '#gateway/runtime/random.ts';
 import { createSystemTimers } from '#gateway/runtime/timers.ts';
+import { createGrpcClient } from '#gateway/upstream/client/create-grpc-client.ts';
+import type { GrpcService } from '#proto-types/envoy/config/core/v3/grpc_service_pb.ts';
+import type {
+  RateLimitQuotaResponse,
+  RateLimitQuotaUsageReports,
+} from '#proto-types/envoy/service/rate_limit_quota/v3/rlqs_pb.ts';
 import { createEmbeddedRateLimit, type EmbeddedRateLimit } from '#ratelimit/embedded/embedded-rate-limit.ts';
 import { until } from '#test/support/until.ts';
+import { createUpstreamWorld } from '#test/support/upstream-world.ts';
 
 const method = '/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit';
 const perDay = (key: string, limit: number): string =>
@@ -158,5 +167,51 @@ describe('embedded rate-limit service', () => {
     assert.match(lines.at(-1)!, /^critical ratelimit the service cannot run in this process: .*EADDRINUSE|in use/);
     first.close();
     second.close();
+  });
+
+  it('serves its other methods through a cluster: health, quotas, and errors for what there is not', async (t) => {
+    const service = await start(perDay('k', 4));
+    const inProcess = {
+      name: 'sluice.in_process',
+      typed_config: { '@type': 'type.googleapis.com/sluice.clusters.in_process.v1.InProcess', service: 'ratelimit' },
+    };
+    const upstream = createUpstreamWorld(
+      [{ name: 'rls', cluster_type: inProcess }],
+      {},
+      { inProcess: { create: () => service } },
+    );
+    t.after(() => upstream.clusters.close());
+    const config = createMessage<GrpcService>('envoy.config.core.v3.GrpcService', {
+      targetSpecifier: { case: 'envoyGrpc', value: { clusterName: 'rls' } },
+    });
+    const client = createGrpcClient(config, upstream.clusters, world.timers, true, new Diagnostics());
+    const unary = (path: string): Promise<string> =>
+      new Promise((done) => {
+        client.unary(path, new Uint8Array(0), 5000, null, {
+          onSuccess: (message) => done([...message].join(' ')),
+          onFailure: (status, text) => done(`failed ${status} ${text}`),
+        });
+      });
+    assert.equal(await unary('/grpc.health.v1.Health/Check'), '8 1');
+    assert.equal(await unary('/no.Such/Method'), 'failed 12 unknown method /no.Such/Method');
+    const report = createMessage<RateLimitQuotaUsageReports>(
+      'envoy.service.rate_limit_quota.v3.RateLimitQuotaUsageReports',
+      { domain: 'd', bucketQuotaUsages: [{ bucketId: { bucket: { k: 'x' } }, numRequestsAllowed: 1n }] },
+    );
+    const [told, closed] = await new Promise<[string, string]>((done) => {
+      let first = '';
+      const path = '/envoy.service.rate_limit_quota.v3.RateLimitQuotaService/StreamRateLimitQuotas';
+      const stream = client.stream(path, null, {
+        onMessage(message) {
+          const type = 'envoy.service.rate_limit_quota.v3.RateLimitQuotaResponse';
+          first = decodeMessage<RateLimitQuotaResponse>(type, message).bucketAction[0]!.bucketAction.case ?? 'nothing';
+          stream.endWrite();
+        },
+        onClose: (status, text) => done([first, `${status} ${text}`]),
+      });
+      stream.send(encodeMessage(report));
+    });
+    assert.deepEqual([told, closed], ['quotaAssignmentAction', '0 ']);
+    assert.equal(upstream.context.stat('cluster.rls.upstream_rq_active'), 0);
   });
 });
