@@ -67,8 +67,16 @@ export interface RateLimitRule {
   readonly applyOnStreamDone: boolean;
   /** Whether x-ratelimit headers tell of this rule's limit; null: as the filter is set. `x_ratelimit_option`. */
   readonly xRateLimitHeaders: boolean | null;
-  /** The descriptor of this request, or null when an action had nothing to say. Pure. */
-  descriptor(head: RequestHead, streamInfo: StreamInfo, route: RouteEntry | null): RateLimitDescriptor | null;
+  /**
+   * The descriptor of this request, or null when an action had nothing to say. `response` is for `hits_addend.format` of rules
+   * that apply when the stream is done. Pure.
+   */
+  descriptor(
+    head: RequestHead,
+    streamInfo: StreamInfo,
+    route: RouteEntry | null,
+    response?: ResponseHead | null,
+  ): RateLimitDescriptor | null;
 }
 
 /** Where copies of a route's requests go. Envoy's RequestMirrorPolicy. */

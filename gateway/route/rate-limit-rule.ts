@@ -5,7 +5,7 @@ import type { JsonValue, StreamInfo } from '#gateway/api/stream-info.ts';
 import { ConfigError, joinPath } from '#gateway/config/diagnostics.ts';
 import { metadataValue } from '#gateway/config/matcher/value-matcher.ts';
 import { compileFormat } from '#gateway/formatter/compile-format.ts';
-import type { RequestHead } from '#gateway/protocol/headers/message-head.ts';
+import type { RequestHead, ResponseHead } from '#gateway/protocol/headers/message-head.ts';
 import type { RateLimit, RateLimit_Override } from '#proto-types/envoy/config/route/v3/route_components_pb.ts';
 import { HeadFormatContext } from './format-context.ts';
 import { compileRateLimitAction, type RateLimitAction, type RateLimitInput } from './rate-limit-action.ts';
@@ -13,7 +13,7 @@ import { compileRateLimitAction, type RateLimitAction, type RateLimitInput } fro
 type Limit = RateLimitDescriptor['limit'];
 type LimitSource = (streamInfo: StreamInfo) => Limit;
 /** Null: the format gave no number, and there is no descriptor then. */
-type HitsSource = (head: RequestHead, streamInfo: StreamInfo) => number | null;
+type HitsSource = (head: RequestHead, response: ResponseHead | null, streamInfo: StreamInfo) => number | null;
 
 /** RateLimitUnit by name, as metadata overrides write it. */
 const units: readonly string[] = ['UNKNOWN', 'SECOND', 'MINUTE', 'HOUR', 'DAY', 'MONTH', 'YEAR'];
@@ -58,7 +58,12 @@ class CompiledRule implements RateLimitRule {
     this.#negativeHits = ofFilter && (message.hitsAddend?.isNegativeHits ?? false);
   }
 
-  descriptor(head: RequestHead, streamInfo: StreamInfo, route: RouteEntry | null): RateLimitDescriptor | null {
+  descriptor(
+    head: RequestHead,
+    streamInfo: StreamInfo,
+    route: RouteEntry | null,
+    response: ResponseHead | null = null,
+  ): RateLimitDescriptor | null {
     const input: RateLimitInput = { head, streamInfo, route, localCluster: this.#localCluster };
     const entries: { key: string; value: string }[] = [];
     for (const action of this.#actions) {
@@ -68,7 +73,7 @@ class CompiledRule implements RateLimitRule {
     }
     if (entries.length === 0) return null;
     const limit = this.#limit === null ? null : this.#limit(streamInfo);
-    const hitsAddend = this.#hits === null ? null : this.#hits(head, streamInfo);
+    const hitsAddend = this.#hits === null ? null : this.#hits(head, response, streamInfo);
     if (this.#hits !== null && hitsAddend === null) return null;
     return this.#negativeHits ? { entries, limit, hitsAddend, negativeHits: true } : { entries, limit, hitsAddend };
   }
@@ -126,8 +131,8 @@ function compileHits({ hitsAddend }: RateLimit): HitsSource | null {
     if (error instanceof ConfigError) throw new ConfigError('hits_addend.format', error.problem);
     throw error;
   }
-  return (head, streamInfo) => {
-    const text = format.format(new HeadFormatContext(head, null, streamInfo));
+  return (head, response, streamInfo) => {
+    const text = format.format(new HeadFormatContext(head, response, streamInfo));
     const hits = Number(text);
     return text !== '' && Number.isInteger(hits) && hits >= 0 && hits <= 1_000_000_000 ? hits : null;
   };

@@ -31,6 +31,7 @@ export class RateLimitFilter implements StreamDecoderFilter, StreamEncoderFilter
   #initiating = false;
   #call: Cancellable | null = null;
   #head: RequestHead | null = null;
+  #response: ResponseHead | null = null;
   #cluster: ClusterInfo | null = null;
   /** What the rules of the asked descriptors say about x-ratelimit headers, in the order of the descriptors. */
   readonly #headerOptions: (boolean | null)[] = [];
@@ -69,6 +70,7 @@ export class RateLimitFilter implements StreamDecoderFilter, StreamEncoderFilter
   }
 
   encodeHeaders(head: ResponseHead): FilterHeadersStatus {
+    this.#response = head;
     this.#addResponseHeaders(head, false);
     return FilterHeadersStatus.Continue;
   }
@@ -161,7 +163,7 @@ export class RateLimitFilter implements StreamDecoderFilter, StreamEncoderFilter
       if (rule.disableKey !== '' && !runtime.enabled(`ratelimit.${rule.disableKey}.http_filter_enabled`, 100, 100, 0)) {
         continue;
       }
-      const descriptor = rule.descriptor(head, this.#callbacks.streamInfo, route.entry);
+      const descriptor = rule.descriptor(head, this.#callbacks.streamInfo, route.entry, this.#response);
       if (descriptor === null) continue;
       into.push(descriptor);
       if (!atEnd) this.#headerOptions.push(rule.xRateLimitHeaders);
