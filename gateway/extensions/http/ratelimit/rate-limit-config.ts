@@ -14,7 +14,7 @@ import type {
 } from '#proto-types/envoy/extensions/filters/http/ratelimit/v3/rate_limit_pb.ts';
 
 const defaultTimeoutMs = 20;
-const fallbackStatus = 429;
+const tooManyRequests = 429;
 
 /** `cluster.<name>.ratelimit.*` of one cluster; each counter appears with what it counts first, as at Envoy. */
 export class RateLimitStats {
@@ -89,8 +89,8 @@ export class RateLimitConfig {
     this.client = service === undefined ? noClient : server.grpcClient(service, at);
     this.xRateLimitHeaders = (message.enableXRatelimitHeaders as number) === 1;
     this.tellRateLimited = !message.disableXEnvoyRatelimitedHeader;
-    this.retryAfter = message.enableRetryAfterHeader;
-    this.limitedStatus = statusAbove400(message.rateLimitedStatus?.code, fallbackStatus);
+    this.limitedStatus = statusAbove400(message.rateLimitedStatus?.code, tooManyRequests);
+    this.retryAfter = message.enableRetryAfterHeader && this.limitedStatus === tooManyRequests;
     this.errorStatus = (message.statusOnError?.code as number | undefined) || 500;
     this.headersToAdd =
       diagnostics.try(() => compileHeaderMutations(message.responseHeadersToAdd, 'response_headers_to_add', [], '')) ??
@@ -108,16 +108,16 @@ export class RateLimitConfig {
   }
 
   get enabled(): boolean {
-    return this.#draw(this.#enabled);
+    return this.#draw(this.#enabled, 'ratelimit.http_filter_enabled');
   }
 
   get enforced(): boolean {
-    return this.#draw(this.#enforced);
+    return this.#draw(this.#enforced, 'ratelimit.http_filter_enforcing');
   }
 
   /** Whether this request is refused when the service fails. */
   get deniesOnFailure(): boolean {
-    return this.#denyPercent === null ? this.failureModeDeny : this.#draw(this.#denyPercent);
+    return this.#denyPercent === null ? this.failureModeDeny : this.#draw(this.#denyPercent, '');
   }
 
   /** The counters in a cluster's scope, resolved once. */
@@ -130,8 +130,11 @@ export class RateLimitConfig {
     return stats;
   }
 
-  #draw(of: Fraction | null): boolean {
-    return of === null || fractionTakes(of, this.runtime, this.#random);
+  /** `key` rules where the configuration has no share of its own: a percentage, all without it. */
+  #draw(of: Fraction | null, key: string): boolean {
+    return of === null
+      ? this.runtime.enabled(key, 100, 100, this.#random.uint32())
+      : fractionTakes(of, this.runtime, this.#random);
   }
 }
 

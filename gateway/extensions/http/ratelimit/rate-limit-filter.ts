@@ -196,8 +196,8 @@ export class RateLimitFilter implements StreamDecoderFilter, StreamEncoderFilter
         grpcStatus: config.grpcStatus,
         modifyHeaders: (head) => {
           this.#addResponseHeaders(head, true);
+          if (config.retryAfter) head.headers.setIfAbsent('retry-after', String(retryAfterSeconds(answer)));
           config.headersToAdd?.apply(head, new HeadFormatContext(this.#head!, head, streamInfo));
-          if (config.retryAfter) head.headers.set('retry-after', String(retryAfterSeconds(answer)));
         },
       });
       return;

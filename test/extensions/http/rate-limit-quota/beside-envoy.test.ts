@@ -250,10 +250,15 @@ describe('rate_limit_quota beside Envoy', () => {
     try {
       const clusters = [staticCluster('up', [port]), staticCluster('quota', [quota.port], { http2: true })];
       const config = staticResources(Object.keys(trees).map(listener), clusters);
-      const { theirs, ours } = await besideEnvoy(envoy, config, {}, async (gateway) => {
-        quota.restart();
-        return await drive(gateway, quota);
-      });
+      const { theirs, ours } = await besideEnvoy(
+        envoy,
+        config,
+        { args: ['--file-flush-interval-msec', '50'] },
+        async (gateway) => {
+          quota.restart();
+          return await drive(gateway, quota);
+        },
+      );
       for (const what of Object.keys(theirs)) assert.deepEqual(ours[what], theirs[what], what);
     } finally {
       upstream.close();
