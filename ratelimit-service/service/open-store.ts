@@ -73,6 +73,8 @@ async function openRedis(
     random,
     reconnect,
     stats,
+    log,
+    name: shownUrl(redis.url),
     pool: stats.addPool(pool),
   });
   const backoff = {

@@ -82,7 +82,7 @@ export class CircuitBreaker {
     return false;
   }
 
-  /** A batch failed. Answers whether the circuit is open because of it. */
+  /** A batch failed. Answers whether the circuit is open because of it, or stays so. */
   onFailure(ticket: number): boolean {
     if (ticket !== this.#ticket) return false;
     if (this.#state === BreakerState.HalfOpen) {

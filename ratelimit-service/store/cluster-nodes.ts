@@ -35,7 +35,11 @@ export class ClusterNodes {
     const address = this.#cluster.slots[slot]?.[0] ?? '';
     let node = this.#nodes.get(address);
     if (node === undefined) {
-      node = new RedisNode(new MemberLink(this, this.#cluster, address), this.#options, this.#inFlight);
+      node = new RedisNode(
+        new MemberLink(this, this.#cluster, address),
+        { ...this.#options, name: address },
+        this.#inFlight,
+      );
       this.#nodes.set(address, node);
     }
     return node;
@@ -72,7 +76,7 @@ export class ClusterNodes {
 
   #add(redis: Redis): void {
     const address = addressOf(redis);
-    this.#members.set(address, { redis, watch: new ConnectionWatch(redis, this.#watching) });
+    this.#members.set(address, { redis, watch: new ConnectionWatch(redis, { ...this.#watching, name: address }) });
     // A command that waits for a connection might be sent after its deadline: it is made beforehand.
     if (redis.status === 'wait') redis.connect().catch(() => {});
   }

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import type { Logger } from '#gateway/base/log.ts';
 import type { Timer, Timers, TimerTarget } from '#gateway/runtime/timers.ts';
 import type { PoolStats, RedisStats } from './redis-stats.ts';
 
@@ -9,6 +10,9 @@ export interface ConnectionWatchOptions {
   readonly timers: Timers;
   /** A connection that is not ready this long after it was made is given up, milliseconds. REDIS_TIMEOUT */
   readonly connectTimeoutMs: number;
+  readonly log: Logger;
+  /** Which Redis it is, for the log. */
+  readonly name: string;
 }
 
 /** What the client says when an answer comes that nobody asked for: from then on answers may belong to other questions. */
@@ -59,21 +63,27 @@ export class ConnectionWatch implements TimerTarget {
   }
 
   #onConnect(): void {
-    const { pool, stats } = this.#options;
+    const { pool, stats, log, name } = this.#options;
     this.#connected = true;
     this.#ending = false;
     pool.cxActive++;
     pool.cxTotal++;
-    if (this.#hadOne) stats.reconnects++;
+    if (this.#hadOne) {
+      stats.reconnects++;
+      log.warning(`redis ${name} is connected again`);
+    }
     this.#hadOne = true;
     if (this.#redis.status !== 'ready') this.#timer.enable(this.#options.connectTimeoutMs);
   }
 
   #onClose(): void {
-    const { pool } = this.#options;
+    const { pool, log, name } = this.#options;
     this.#timer.disable();
-    if (this.#connected) pool.cxActive--;
-    if (this.#connected && this.#ending) pool.cxLocalClose++;
+    if (this.#connected) {
+      pool.cxActive--;
+      if (this.#ending) pool.cxLocalClose++;
+      log.warning(`redis ${name}: the connection ${this.#ending ? 'was given up' : 'is lost'}`);
+    }
     this.#connected = false;
     this.#ending = false;
   }

@@ -1,4 +1,5 @@
 import type { Cluster } from 'ioredis';
+import type { Logger } from '#gateway/base/log.ts';
 import type { Clock } from '#gateway/runtime/clock.ts';
 import type { Random } from '#gateway/runtime/random.ts';
 import type { Timers } from '#gateway/runtime/timers.ts';
@@ -25,6 +26,9 @@ export interface RedisNodeOptions {
   readonly timers: Timers;
   readonly random: Random;
   readonly stats: RedisStats;
+  readonly log: Logger;
+  /** Which Redis it is, for the log. */
+  readonly name: string;
 }
 
 /** Counters that Redis owes, whether somebody waits for them or not. Shared by the nodes of a cluster. */
@@ -43,6 +47,8 @@ export class RedisNode implements TurnTask, BatchSender {
   readonly #breaker: CircuitBreaker;
   readonly #jitterMaxSeconds: number;
   readonly #random: Random;
+  readonly #log: Logger;
+  readonly #name: string;
   #open: RedisBatch | null = null;
   #refusal = '';
 
@@ -54,6 +60,8 @@ export class RedisNode implements TurnTask, BatchSender {
     this.#maxInFlight = options.maxInFlight;
     this.#jitterMaxSeconds = options.jitterMaxSeconds;
     this.#random = options.random;
+    this.#log = options.log;
+    this.#name = options.name;
     this.#inFlight = inFlight;
     this.#breaker = new CircuitBreaker(options.breaker, options.clock, options.random);
   }
@@ -111,11 +119,18 @@ export class RedisNode implements TurnTask, BatchSender {
   onVerdict(ticket: number, fault: RedisErrorKind | null): void {
     if (fault === null) {
       this.#link.onWorking();
-      if (this.#breaker.onSuccess(ticket)) this.stats.breakerClosed++;
+      if (this.#breaker.onSuccess(ticket)) {
+        this.stats.breakerClosed++;
+        this.#log.warning(`redis ${this.#name} answers again: its circuit is closed`);
+      }
       return;
     }
+    const wasClosed = this.#breaker.state === BreakerState.Closed;
     const opened = this.#breaker.onFailure(ticket);
-    if (opened) this.stats.breakerOpened++;
+    if (opened && wasClosed) {
+      this.stats.breakerOpened++;
+      this.#log.warning(`redis ${this.#name} is not asked for a while: its circuit is open (${fault})`);
+    }
     // A server that has gone silent may have been replaced without a word: the connection would never tell.
     const silent = opened && fault === 'timeout';
     if (silent || fault === 'garbage' || isWrongServer(fault)) this.#link.renew();

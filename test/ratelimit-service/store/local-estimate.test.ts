@@ -5,10 +5,13 @@ import { LocalEstimate } from '#ratelimit/store/local-estimate.ts';
 import { type TakeLimit, takeLimit } from '#ratelimit/store/take.ts';
 import { VirtualWall } from '../support/virtual-wall.ts';
 
+/** The minute that the virtual clock stands in. */
+const windowStart = 1_795_293_120;
+
 /** Remaining hits as they are told, or -1 when it is over; `x` when there is no room for the key. */
 function ask(estimate: LocalEstimate, limit: TakeLimit, plain: boolean, hits = 1, key = 'k'): number | 'x' {
   let told: number | 'x' | null = null;
-  estimate.take([{ limit, key, windowStart: 0, hits, index: 7, plain }], false, {
+  estimate.take([{ limit, key, windowStart, hits, index: 7, plain }], false, {
     onCounter: (index, after) => {
       assert.equal(index, 7);
       told = after > limit.limit ? -1 : limit.limit - after;

@@ -67,6 +67,8 @@ export async function openRedisStore(
     random,
     reconnect,
     stats,
+    log: silentLog,
+    name: url,
     pool: stats.addPool('redis_pool'),
     ...options,
   });
