@@ -6,7 +6,11 @@ const rateLimitCommands: CommandGroup<CommandContext> = {
   name: 'ratelimit',
   commands: {
     check: async () => (await import('./check.ts')).checkCommand,
+    exempt: async () => (await import('./exempt.ts')).exemptCommand,
+    peek: async () => (await import('./peek.ts')).peekCommand,
+    reset: async () => (await import('./reset.ts')).resetCommand,
     simulate: async () => (await import('./simulate.ts')).simulateCommand,
+    top: async () => (await import('./top.ts')).topCommand,
   },
   others: {
     serve: {

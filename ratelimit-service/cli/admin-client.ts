@@ -1,0 +1,100 @@
+import { isIP } from 'node:net';
+import type { Flag, GivenFlags } from '#gateway/base/command-line/flags.ts';
+import { UsageError } from '#gateway/base/command-line/usage-error.ts';
+import { readBoundedFile } from '#gateway/runtime/files.ts';
+import { firstToken } from '../admin/admin-tokens.ts';
+import { type CommandContext, CommandFailure } from './command-context.ts';
+
+const usualUrl = 'http://127.0.0.1:6070';
+
+/** Environment variables instead of the flags. */
+const urlVariable = 'SLUICE_RATELIMIT_URL';
+const tokenVariable = 'SLUICE_RATELIMIT_TOKEN_FILE';
+
+/** Longest wait for an answer, milliseconds. */
+const answerMs = 10_000;
+
+/** Longest token file, octets. */
+const maxTokenOctets = 65_536;
+
+/** Flags of the commands that ask a running service. */
+export const adminFlags: readonly Flag[] = [
+  { name: 'url', value: 'URL', help: `the debug port (${urlVariable}, ${usualUrl})` },
+  { name: 'token-file', value: 'FILE', help: `a file with a token of its ADMIN_TOKEN_FILE (${tokenVariable})` },
+];
+
+/** Asks the debug port of a running service. */
+export class AdminClient {
+  readonly #url: string;
+  readonly #token: string;
+
+  /** Reads flags, variables and the token's file. Throws UsageError and CommandFailure. */
+  constructor(given: GivenFlags, context: CommandContext) {
+    const url = given.text('url') ?? context.variable(urlVariable) ?? usualUrl;
+    if (!/^https?:\/\/[^/?#@]+\/?$/.test(url) || !URL.canParse(url)) {
+      throw new UsageError(`--url ${url}: it must be http://HOST:PORT`);
+    }
+    this.#url = url.replace(/\/$/, '');
+    const path = given.text('token-file') ?? context.variable(tokenVariable);
+    if (path === null || path === '') throw new UsageError('--token-file is missing');
+    this.#token = readToken(path);
+    if (url.startsWith('http:') && !isLoopback(new URL(url).hostname)) {
+      context.output.error(`note: ${url} is not this machine: whoever can read the network reads the token\n`);
+    }
+  }
+
+  /** Sends a request and answers the JSON of its answer. Throws CommandFailure with the service's reason. */
+  async ask(method: 'GET' | 'POST' | 'DELETE', path: string, body: object | null = null): Promise<unknown> {
+    const { status, text } = await this.#fetch(method, path, body);
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch {
+      throw new CommandFailure(
+        `${this.#url} answered ${status} and no JSON: is it the debug port of sluice ratelimit?`,
+      );
+    }
+    if (status === 200 || status === 201) return value;
+    const { error } = (value ?? {}) as { error?: unknown };
+    throw new CommandFailure(
+      `${this.#url} answered ${status}: ${typeof error === 'string' ? error : 'without a reason'}`,
+    );
+  }
+
+  async #fetch(method: string, path: string, body: object | null): Promise<{ status: number; text: string }> {
+    try {
+      const answer = await fetch(`${this.#url}/admin/${path}`, {
+        method,
+        redirect: 'error',
+        signal: AbortSignal.timeout(answerMs),
+        headers: { authorization: `Bearer ${this.#token}`, 'content-type': 'application/json' },
+        ...(body === null ? {} : { body: JSON.stringify(body) }),
+      });
+      return { status: answer.status, text: await answer.text() };
+    } catch (error) {
+      throw new CommandFailure(
+        `${this.#url} does not answer: ${reasonOf(error)}. Is the service there, and DEBUG_PORT the port?`,
+      );
+    }
+  }
+}
+
+/** Runtimes put the reason in the error or in its cause. */
+function reasonOf(error: unknown): string {
+  const { name, message, cause } = error as Error & { cause?: unknown };
+  if (name === 'TimeoutError') return `nothing came for ${answerMs / 1000} seconds`;
+  return cause instanceof Error && cause.message !== '' ? cause.message : message;
+}
+
+function readToken(path: string): string {
+  try {
+    return firstToken(new TextDecoder().decode(readBoundedFile(path, maxTokenOctets)));
+  } catch (error) {
+    throw new CommandFailure(`--token-file ${path}: ${(error as Error).message}`);
+  }
+}
+
+function isLoopback(hostname: string): boolean {
+  const host = hostname.replace(/^\[|\]$/g, '');
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}
