@@ -7,7 +7,7 @@ export const quotaShape: EnvironmentShape<QuotaSettings> = {
   RLQS_BUCKET_IDLE_TIMEOUT: duration('10m'),
   RLQS_UNKNOWN_BUCKETS: z.enum(['allow', 'deny'], 'is neither allow nor deny').default('allow'),
   RLQS_MAX_BUCKETS_PER_STREAM: integer(10_000, 0x7fff_ffff),
-  RLQS_MAX_BUCKETS: integer(1_000_000, 0x7fff_ffff),
+  RLQS_MAX_BUCKETS: integer(200_000, 0x7fff_ffff),
 };
 
 /** The values of {@link quotaShape}. Durations are milliseconds. */

@@ -28,7 +28,7 @@ export function encodeBucketId({ entries }: BucketId): Uint8Array {
     const pair = Buffer.concat([textField(0x0a, key), textField(0x12, value)]);
     parts.push(Uint8Array.of(0x0a, ...varint(pair.length)), pair);
   }
-  return Buffer.concat(parts);
+  return new Uint8Array(Buffer.concat(parts));
 }
 
 function textField(tag: number, text: string): Uint8Array {

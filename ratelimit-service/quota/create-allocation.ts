@@ -26,7 +26,9 @@ export interface BucketAllocation {
   readonly allocation: Allocation;
   /** Rules in shadow mode. */
   readonly shadows: readonly ShadowCount[];
-  /** The limits that are enforced, with their keys: while these stay the same, so does what is held. */
+  /** The limits that are enforced. */
+  readonly enforced: readonly KeyedLimit[];
+  /** All limits with their keys: while these stay the same, so does what is held. */
   readonly limits: readonly KeyedLimit[];
 }
 
@@ -61,11 +63,11 @@ export function createAllocation(
     const near = nearLimitThreshold(each.limit.rule.requestsPerUnit, options.nearLimitRatio);
     return new ShadowCount(each.limit, near, account(each), world);
   });
-  const limits = all.filter((each) => !isShadow(each));
-  const first = limits[0];
-  const nothing = limits.some(({ limit }) => limit.capacity === 0);
+  const enforced = all.filter((each) => !isShadow(each));
+  const first = enforced[0];
+  const nothing = enforced.some(({ limit }) => limit.capacity === 0);
   if (first === undefined || nothing) {
-    return { allocation: new PlainAllocation(nothing ? denyAll : allowAll, world), shadows, limits };
+    return { allocation: new PlainAllocation(nothing ? denyAll : allowAll, world), shadows, enforced, limits: all };
   }
   let allocation: Allocation;
   if (first.limit.kind === 'tokens') {
@@ -76,9 +78,9 @@ export function createAllocation(
     const demand = new SharedDemand(world.store, world.stats, key, windowSeconds);
     allocation = new RateAllocation(first.limit, account(first), demand, holdings, world);
   }
-  const gates = limits.slice(1).map((each) => ({ limit: each.limit, account: account(each) }));
+  const gates = enforced.slice(1).map((each) => ({ limit: each.limit, account: account(each) }));
   if (gates.length > 0) allocation = new GatedAllocation(allocation, gates, holdings, world);
-  return { allocation, shadows, limits };
+  return { allocation, shadows, enforced, limits: all };
 }
 
 function keyOf(

@@ -20,12 +20,12 @@ export class FairLevel {
     this.#want = want;
   }
 
-  /** What a client gets at most when there is `capacity` for all. */
-  of(capacity: number): number {
+  /** What a client gets at most when there is `capacity()` for all. */
+  of(capacity: () => number): number {
     const nowMs = this.#clock.nowMs();
     if (this.#holdings.size > fewClients && nowMs - this.#atMs < staleMs) return this.#level;
     this.#atMs = nowMs;
-    this.#level = fairLevel(Array.from(this.#holdings, this.#want), capacity);
+    this.#level = fairLevel(Array.from(this.#holdings, this.#want), capacity());
     return this.#level;
   }
 }

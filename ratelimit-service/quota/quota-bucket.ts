@@ -124,8 +124,8 @@ export class QuotaBucket {
     const made = createAllocation(this.domain, matched, this.holdings, this.#world, this.#options);
     this.#allocation = made.allocation;
     this.#shadows = made.shadows;
-    this.#limits = limitsOf(this.domain, matched, this.#options);
-    this.#stats = made.limits.map(({ limit }) => limit.rule.stats);
+    this.#limits = made.limits;
+    this.#stats = made.enforced.map(({ limit }) => limit.rule.stats);
   }
 
   #sameLimits(limits: readonly KeyedLimit[]): boolean {

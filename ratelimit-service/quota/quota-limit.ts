@@ -37,8 +37,20 @@ export interface QuotaLimit {
   readonly keyTag: string;
 }
 
+/** What was made of a rule: its buckets may be very many. */
+const made = new WeakMap<LimitRule, QuotaLimit | null>();
+
 /** How a rule is divided; null for one that says nothing about a number of requests over time: unlimited, or of concurrency. */
 export function quotaLimit(rule: LimitRule): QuotaLimit | null {
+  let limit = made.get(rule);
+  if (limit === undefined) {
+    limit = divide(rule);
+    made.set(rule, limit);
+  }
+  return limit;
+}
+
+function divide(rule: LimitRule): QuotaLimit | null {
   const { take, windowSeconds, requestsPerUnit } = rule;
   if (rule.unlimited || take.algorithm === LimitAlgorithm.Concurrency) return null;
   if (windowSeconds > maxRateWindowSeconds) {

@@ -42,6 +42,7 @@ export class RateAllocation implements Allocation, TimerTarget {
   #renewing = false;
   /** Units that this replica may hold. */
   #part: number;
+  readonly #capacity = (): number => this.#part;
   #lookedAtMs = 0;
   #closed = false;
 
@@ -125,7 +126,7 @@ export class RateAllocation implements Allocation, TimerTarget {
 
   #decide(holding: Holding): void {
     if (holding.pending || holding.gone || holding.blocked || this.#renewing) return;
-    const fair = this.#level.of(this.#part);
+    const fair = this.#level.of(this.#capacity);
     const want = wholeRate(this.#limit, Math.min(this.#want(holding), fair));
     const { held } = holding;
     if (!this.#isCurrent()) extend(holding, this.#world);

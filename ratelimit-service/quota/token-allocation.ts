@@ -40,6 +40,12 @@ export class TokenAllocation implements Allocation, TimerTarget {
   readonly #level: FairLevel;
   readonly #windowEnd: Timer | null;
   #start: number;
+  /** What all clients of this replica hold, and what is left. */
+  readonly #there = (): number => {
+    let there = this.#left;
+    if (there !== Number.POSITIVE_INFINITY) for (const each of this.#holdings) there += Math.max(0, each.held);
+    return there;
+  };
   /** What the store had left when last asked; infinite before. */
   #left: number = Number.POSITIVE_INFINITY;
   #closed = false;
@@ -116,9 +122,7 @@ export class TokenAllocation implements Allocation, TimerTarget {
   }
 
   #fairWant(holding: Holding): number {
-    let there = this.#left;
-    if (there !== Number.POSITIVE_INFINITY) for (const each of this.#holdings) there += Math.max(0, each.held);
-    return Math.max(1, Math.floor(Math.min(this.#want(holding), this.#level.of(there))));
+    return Math.max(1, Math.floor(Math.min(this.#want(holding), this.#level.of(this.#there))));
   }
 
   #decide(holding: Holding): void {
