@@ -1,13 +1,11 @@
-import { LimitAlgorithm } from '../config/algorithm.ts';
 import type { LimitRule } from '../config/rule.ts';
 import { TopKeys } from './top-keys.ts';
-
-/** As many keys are counted for the peak of one rule at a time. */
-const maxPeakKeys = 1_000_000;
 
 /** The most that one key asked for in one window of the clock. */
 export interface Peak {
   readonly hits: number;
+  /** It may be this much more: there were too many keys to count each. */
+  readonly error: number;
   readonly key: string;
   /** Microseconds since the Unix epoch: when it was reached. */
   readonly atUs: number;
@@ -28,9 +26,9 @@ export class RuleReport {
   lastUs: number = Number.NaN;
   /** Keys that were over, by requests. */
   readonly keys: TopKeys = new TopKeys();
-  peak: Peak = { hits: 0, key: '', atUs: Number.NaN };
+  peak: Peak = { hits: 0, error: 0, key: '', atUs: Number.NaN };
   /** Where rejected hits are not counted by the engine: hits by key in the window of the clock that is now. */
-  #window = new Map<string, number>();
+  #window = new TopKeys();
   #windowIndex = -1;
 
   constructor(rule: LimitRule) {
@@ -54,22 +52,16 @@ export class RuleReport {
    */
   notePeak(counter: string, shown: () => string, hits: number, counted: number, timeUs: number): void {
     let inWindow = counted;
+    let error = 0;
     if (counted === -1) {
       const index = Math.floor(timeUs / 1_000_000 / this.rule.windowSeconds);
       if (index !== this.#windowIndex) {
         this.#windowIndex = index;
-        this.#window = new Map();
+        this.#window = new TopKeys();
       }
-      const before = this.#window.get(counter);
-      if (before === undefined && this.#window.size >= maxPeakKeys) return;
-      inWindow = (before ?? 0) + hits;
-      this.#window.set(counter, inWindow);
+      inWindow = this.#window.add(counter, hits);
+      ({ error } = this.#window);
     }
-    if (inWindow > this.peak.hits) this.peak = { hits: inWindow, key: shown(), atUs: timeUs };
-  }
-
-  /** Whether its peak is one of requests in flight, not of hits in a window. */
-  get peakInFlight(): boolean {
-    return this.rule.take.algorithm === LimitAlgorithm.Concurrency;
+    if (inWindow > this.peak.hits) this.peak = { hits: inWindow, error, key: shown(), atUs: timeUs };
   }
 }

@@ -37,7 +37,9 @@ function configLines({ config, limited, unmatched, rules, unused }: ConfigSummar
           share(rule.limited, rule.requests),
           rule.first_limited ?? '-',
           rule.last_limited ?? '-',
-          rule.peak === null ? '-' : `${rule.peak.hits} (${shownText(rule.peak.key)}, ${rule.peak.at})`,
+          rule.peak === null
+            ? '-'
+            : `${rule.peak.error === 0 ? '' : 'at least '}${rule.peak.hits} (${shownText(rule.peak.key)}, ${rule.peak.at})`,
         ]),
       ]),
     );

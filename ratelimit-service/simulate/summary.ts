@@ -19,8 +19,8 @@ export interface RuleSummary {
   readonly would_limit: number;
   readonly first_limited: string | null;
   readonly last_limited: string | null;
-  /** The most that one key asked for in one window of the clock (or had in flight). */
-  readonly peak: { readonly hits: number; readonly key: string; readonly at: string } | null;
+  /** The most that one key asked for in one window of the clock (or had in flight), and how much more it may be. */
+  readonly peak: { readonly hits: number; readonly error: number; readonly key: string; readonly at: string } | null;
   /** Those that were over most often. */
   readonly keys: readonly { readonly key: string; readonly limited: number }[];
   readonly keys_limited: number;
@@ -137,7 +137,7 @@ function ruleSummary(report: RuleReport, topKeys: number): RuleSummary {
     would_limit: report.wouldLimit,
     first_limited: momentText(report.firstUs),
     last_limited: momentText(report.lastUs),
-    peak: peak.hits === 0 ? null : { hits: peak.hits, key: peak.key, at: timeText(peak.atUs) },
+    peak: peak.hits === 0 ? null : { hits: peak.hits, error: peak.error, key: peak.key, at: timeText(peak.atUs) },
     keys: keys.top(topKeys).map(({ key, count }) => ({ key, limited: count })),
     keys_limited: keys.size,
     keys_error: keys.error,

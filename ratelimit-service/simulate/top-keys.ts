@@ -9,10 +9,13 @@ export class TopKeys {
   #counts = new Map<string, number>();
   #error = 0;
 
-  add(key: string, count: number): void {
+  /** Counts, and answers what the key has by now. */
+  add(key: string, count: number): number {
     const before = this.#counts.get(key);
-    this.#counts.set(key, (before ?? 0) + count);
+    const after = (before ?? 0) + count;
+    this.#counts.set(key, after);
     if (before === undefined && this.#counts.size > exactKeys) this.#forget();
+    return after;
   }
 
   /** By how much a count may be too low; 0 as long as nothing was forgotten. */

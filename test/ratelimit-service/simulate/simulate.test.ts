@@ -57,7 +57,7 @@ test('which rule limited which key, when; a pattern that values share is one key
   ]);
   const [only] = summary.configs;
   assert.deepEqual(only!.unused, ['edge.octets', 'edge.shadow', 'edge.tenant.w1', 'edge.tenant.w3600', 'edge.unused']);
-  assert.deepEqual(only!.rules[0]!.peak, { hits: 3, key: 'path=/a', at: '2026-11-21T12:00:02Z' });
+  assert.deepEqual(only!.rules[0]!.peak, { hits: 3, error: 0, key: 'path=/a', at: '2026-11-21T12:00:02Z' });
   assert.deepEqual([summary.first, summary.last, summary.seconds], ['2026-11-21T12:00:00Z', '2026-11-21T12:00:07Z', 7]);
 });
 
