@@ -89,6 +89,15 @@ describe('architecture', () => {
     assert.deepEqual(wrong, []);
   });
 
+  it('only gateway/main.ts knows the services, and loads them when they are wanted', () => {
+    const others = gateway.filter(({ imports }) => imports.some((target) => !target.startsWith('gateway/')));
+    assert.deepEqual(
+      others.map(({ path }) => path),
+      ['gateway/main.ts'],
+    );
+    assert.doesNotMatch(others[0]!.text, /^import .*'#(ratelimit|certs)\//m);
+  });
+
   it('one extension never imports another', () => {
     const wrong: string[] = [];
     for (const { path, imports } of gateway) {
