@@ -5,8 +5,9 @@ import { Agent, createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { test } from 'node:test';
 import { runtimeName } from '#gateway/runtime/runtime-name.ts';
-import { projectCommand } from '#test/support/gateway-command.ts';
+import { gatewayCommand, projectCommand } from '#test/support/gateway-command.ts';
 import { peerTest } from '#test/support/peers.ts';
 import { freePorts, portIsOpen, type RunningProgram, startProgram } from '#test/support/running-program.ts';
 
@@ -125,7 +126,8 @@ class Load {
   }
 }
 
-peerTest('envoy', 'two share limits that the quota service divides', async (envoy) => {
+/** Starts the service and two proxies by these commands, and looks that limits hold for both together. */
+async function shareLimits(commands: readonly (readonly string[])[]): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-quota-envoy-'));
   mkdirSync(join(directory, 'rl', 'config'), { recursive: true });
   writeFileSync(join(directory, 'rl', 'config', 'edge.yaml'), rules);
@@ -147,14 +149,13 @@ peerTest('envoy', 'two share limits that the quota service divides', async (envo
   const loads: Load[] = [];
   try {
     await service.until(async () => await portIsOpen(quota));
-    for (const port of [first, second]) {
+    const ports = [first, second];
+    for (const [i, port] of ports.entries()) {
       const file = join(directory, `${port}.yaml`);
       writeFileSync(file, bootstrap(port, quota, (app.address() as AddressInfo).port));
-      const options = ['--use-dynamic-base-id', '--concurrency', '2', '-l', 'warning'];
-      proxies.push(startProgram([envoy, '-c', file, ...options]));
+      proxies.push(startProgram([...commands[i]!, '-c', file]));
       await proxies.at(-1)!.until(async () => await portIsOpen(port));
     }
-    const ports = [first, second];
     const [day, rate, never] = ['day', 'second', 'never'].map((user) => new Load(ports, user)) as [Load, Load, Load];
     loads.push(day, rate, never);
 
@@ -183,4 +184,25 @@ peerTest('envoy', 'two share limits that the quota service divides', async (envo
     app.closeAllConnections();
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+const envoyOptions = ['--use-dynamic-base-id', '--concurrency', '2', '-l', 'warning'];
+
+peerTest('envoy', 'two share limits that the quota service divides', async (envoy) => {
+  await shareLimits([
+    [envoy, ...envoyOptions],
+    [envoy, ...envoyOptions],
+  ]);
+});
+
+peerTest('envoy', 'one shares limits with a gateway', async (envoy) => {
+  await shareLimits([
+    [envoy, ...envoyOptions],
+    [...gatewayCommand(runtimeName), 'run'],
+  ]);
+});
+
+test('two gateways share limits that the quota service divides', async () => {
+  const gateway = [...gatewayCommand(runtimeName), 'run'];
+  await shareLimits([gateway, gateway]);
 });
