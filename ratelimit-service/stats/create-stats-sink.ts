@@ -7,7 +7,7 @@ import type { StatsStore } from '../limiter/stats-store.ts';
 import { defaultMapping } from './default-mapping.ts';
 import { DogStatsdSink } from './dog-statsd-sink.ts';
 import { LogSink } from './log-sink.ts';
-import { type MappingFile, MetricMapping } from './metric-mapping.ts';
+import { type MappingFile, MetricMapping, metricName } from './metric-mapping.ts';
 import { PrometheusPage } from './prometheus-page.ts';
 import { PrometheusSink } from './prometheus-sink.ts';
 import { readMapping } from './read-mapping.ts';
@@ -31,7 +31,7 @@ export function createStatsSink(settings: StatsSettings, stats: StatsStore, worl
   if (settings.USE_PROMETHEUS) {
     const page = new PrometheusPage(stats, {
       mapping: new MetricMapping(mappingOf(settings.PROMETHEUS_MAPPER_YAML)),
-      tags: cleanTags(tags),
+      tags: cleanTags(tags).map(([name, value]) => [metricName(name), value] as const),
       milliseconds: settings.PROMETHEUS_RESPONSE_TIME_AS_MILLISECONDS,
     });
     return new PrometheusSink(settings.PROMETHEUS_ADDR, settings.PROMETHEUS_PATH, page, world.log);

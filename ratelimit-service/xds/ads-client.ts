@@ -5,6 +5,7 @@ import { createMessage, decodeMessage, encodeMessage } from '#gateway/proto/regi
 import type { Timer, Timers, TimerTarget } from '#gateway/runtime/timers.ts';
 import type { DiscoveryRequest, DiscoveryResponse } from '#proto-types/envoy/service/discovery/v3/discovery_pb.ts';
 import type { XdsSettings } from '../config/settings-xds.ts';
+import type { StatSource } from '../stats/stat-source.ts';
 import { AdsStream, type AdsStreamCallbacks, type GrpcModule } from './ads-stream.ts';
 import type { ReconnectBackoff } from './reconnect-backoff.ts';
 
@@ -25,7 +26,7 @@ export type ResourceJudge = (resources: readonly Any[]) => string | null;
  * Some servers (go-control-plane) answer a refusal with what was refused, at once and for ever: refusals in a row are
  * told at growing intervals.
  */
-export class AdsClient implements AdsStreamCallbacks, TimerTarget {
+export class AdsClient implements AdsStreamCallbacks, TimerTarget, StatSource {
   readonly #grpc: GrpcModule;
   readonly #settings: XdsSettings;
   readonly #backoff: ReconnectBackoff;
@@ -41,6 +42,10 @@ export class AdsClient implements AdsStreamCallbacks, TimerTarget {
   #refusal: { readonly nonce: string; readonly problem: string } | null = null;
   #refusalPauseMs = 0;
   #closed = false;
+  /** Responses on the stream that is open. */
+  #responses = 0;
+  #streams = 0;
+  #refused = 0;
 
   constructor(
     grpc: GrpcModule,
@@ -62,6 +67,8 @@ export class AdsClient implements AdsStreamCallbacks, TimerTarget {
   /** Opens the stream. */
   start(): void {
     if (this.#closed) return;
+    this.#responses = 0;
+    this.#streams++;
     this.#log.info(`Dialing xDS Management Server: '${this.#settings.CONFIG_GRPC_XDS_SERVER_URL}'`);
     try {
       this.#stream = new AdsStream(this.#grpc, this.#settings, this);
@@ -89,6 +96,7 @@ export class AdsClient implements AdsStreamCallbacks, TimerTarget {
       return;
     }
     this.#backoff.reset();
+    this.#responses++;
     const problem = this.#judge(response.resources);
     if (problem !== null) {
       this.#refuse(response.nonce, problem);
@@ -104,6 +112,16 @@ export class AdsClient implements AdsStreamCallbacks, TimerTarget {
     this.#retry();
   }
 
+  *counters(): Generator<readonly [name: string, value: number]> {
+    yield ['ratelimit.xds.streams', this.#streams];
+    yield ['ratelimit.xds.refused', this.#refused];
+  }
+
+  /** Whether there is a stream on which the server has answered. */
+  *gauges(): Generator<readonly [name: string, value: number]> {
+    yield ['ratelimit.xds.connected', this.#stream !== null && this.#responses > 0 ? 1 : 0];
+  }
+
   /** Ends the stream for good. */
   close(): void {
     this.#closed = true;
@@ -113,6 +131,7 @@ export class AdsClient implements AdsStreamCallbacks, TimerTarget {
   }
 
   #refuse(nonce: string, problem: string): void {
+    this.#refused++;
     this.#refusal = { nonce, problem };
     if (this.#refusalPauseMs === 0) this.#sendRefusal();
     else this.#refusalTimer.enable(this.#refusalPauseMs);

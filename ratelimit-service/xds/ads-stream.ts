@@ -6,6 +6,9 @@ import { readXdsTls } from './xds-tls.ts';
 /** The client library, which is loaded only when a management server is used. */
 export type GrpcModule = typeof Grpc;
 
+/** A server that is gone without a word is noticed after this long; servers in Go end connections that ask more often. */
+const keepaliveMs = 330_000;
+
 const method = '/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources';
 
 /** Told what happens on a stream. */
@@ -78,6 +81,8 @@ function channelOptions(settings: XdsSettings): Grpc.ChannelOptions {
   return {
     'grpc.enable_http_proxy': 0, // the environment has no say in where rules come from
     'grpc.use_local_subchannel_pool': 1, // a new attempt is a new connection
+    'grpc.keepalive_time_ms': keepaliveMs,
+    'grpc.keepalive_timeout_ms': 20_000,
     'grpc.initial_reconnect_backoff_ms': retryMs,
     'grpc.max_reconnect_backoff_ms': retryMs,
     ...(maxOctets === 0 ? {} : { 'grpc.max_receive_message_length': maxOctets }),

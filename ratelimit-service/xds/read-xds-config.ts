@@ -23,7 +23,7 @@ export function readXdsConfig(resource: Any): RawConfig {
   if (type !== configType) throw new Error(`proto: mismatched message type: got "${configType}", want "${type}"`);
   try {
     const { name, domain, descriptors } = decodeMessage<RateLimitConfig>(configType, resource.value);
-    return { file: name, domain, descriptors: descriptors.map(readDescriptor) };
+    return { file: name, domain, failureMode: '', descriptors: descriptors.map(readDescriptor) };
   } catch (error) {
     throw new Error(`proto: cannot parse a ${configType}: ${(error as Error).message}`);
   }

@@ -63,6 +63,14 @@ export class XdsConfigSource implements ConfigSource {
     this.#client.start();
   }
 
+  counters(): Iterable<readonly [name: string, value: number]> {
+    return this.#client.counters();
+  }
+
+  gauges(): Iterable<readonly [name: string, value: number]> {
+    return this.#client.gauges();
+  }
+
   close(): void {
     this.#client.close();
   }
