@@ -1,6 +1,7 @@
 import type { Command } from '#gateway/base/command-line/command-group.ts';
 import { exitCodes } from '#gateway/base/command-line/command-output.ts';
 import type { Flag } from '#gateway/base/command-line/flags.ts';
+import { UsageError } from '#gateway/base/command-line/usage-error.ts';
 import { LimitConfigError } from '../config/limit-config-error.ts';
 import { type SimulationOptions, simulateLogs } from '../simulate/simulate-log.ts';
 import { SimulationError } from '../simulate/simulation-error.ts';
@@ -44,6 +45,11 @@ const flags: readonly Flag[] = [
   { name: 'key-format', value: 'FORMAT', help: 'KEY_FORMAT, reference or escaped; reference' },
   { name: 'max-keys', value: 'N', help: 'MEMORY_MAX_COUNTERS' },
   { name: 'each', value: '', help: 'print every limited request' },
+  {
+    name: 'at-most',
+    value: 'N|P%',
+    help: 'exit with 1 when more requests are limited (of two configurations: by the second)',
+  },
   { name: 'top', value: 'N', help: 'keys to show of each rule; 5' },
   { name: 'bucket', value: 'TIME', help: 'length of a row of the timeline' },
   { name: 'json', value: '', help: 'print JSON: each limited request on a line (--each), the summary on the last' },
@@ -58,6 +64,7 @@ export const simulateCommand: Command<CommandContext> = {
   async run(given, context) {
     const json = given.has('json');
     const top = wholeNumber(given, 'top', 5);
+    const atMost = readAtMost(given.text('at-most'));
     try {
       const options = simulationOptions(given);
       const printer = given.has('each') ? limitedPrinter(options, json, context.output) : null;
@@ -65,7 +72,8 @@ export const simulateCommand: Command<CommandContext> = {
       const summary = summarize(await simulateLogs(simulation), simulation, top);
       printer?.flush();
       context.output.write(json ? `${JSON.stringify({ summary })}\n` : summaryText(summary));
-      return exitCodes.ok;
+      const { limited } = summary.configs.at(-1)!;
+      return limited > atMost(summary.requests) ? exitCodes.failed : exitCodes.ok;
     } catch (error) {
       if (error instanceof SimulationError || error instanceof LimitConfigError)
         throw new CommandFailure(error.message);
@@ -73,3 +81,12 @@ export const simulateCommand: Command<CommandContext> = {
     }
   },
 };
+
+/** Reads `100` or `0.5%` as the number of requests that may be limited of so many. Throws {@link UsageError}. */
+function readAtMost(text: string | null): (requests: number) => number {
+  if (text === null) return () => Number.POSITIVE_INFINITY;
+  const match = /^([0-9]+(?:\.[0-9]+)?)(%?)$/.exec(text);
+  if (match === null) throw new UsageError(`--at-most ${text}: it is not a number or a share such as 0.5%`);
+  const value = Number(match[1]);
+  return match[2] === '' ? () => value : (requests) => (requests * value) / 100;
+}

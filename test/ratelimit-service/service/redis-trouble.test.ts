@@ -111,6 +111,38 @@ peerTest(
 
 peerTest(
   'redis-server',
+  'REDIS_HEALTH_CHECK_ACTIVE_CONNECTION: unhealthy while Redis hangs, and healthy again',
+  async (binary) => {
+    const folder = limitFolder(files);
+    const redis = await startRedis(binary);
+    const health = {
+      REDIS_HEALTH_CHECK_ACTIVE_CONNECTION: 'true',
+      REDIS_BREAKER_BACKOFF: '5s',
+      REDIS_CALL_TIMEOUT: '50ms',
+    };
+    const service = await startService(ownService(), folder.root, redis.port, health);
+    const client = new RateLimitClient(`127.0.0.1:${service.grpc}`);
+    const isHealthy = async (): Promise<boolean> => (await fetch(`http://127.0.0.1:${service.http}/healthcheck`)).ok;
+    try {
+      redis.program.signal('SIGSTOP');
+      await service.program.until(async () => {
+        await code(client, 'error');
+        return !(await isHealthy());
+      });
+      redis.program.signal('SIGCONT');
+      await service.program.until(async () => (await code(client, 'error')).startsWith('1 ') && (await isHealthy()));
+    } finally {
+      redis.program.signal('SIGCONT');
+      client.close();
+      await service.program.stop('SIGKILL');
+      await redis.program.stop('SIGKILL');
+      folder.remove();
+    }
+  },
+);
+
+peerTest(
+  'redis-server',
   'kill -9 of the service under load: the next one goes on, and not one call is let in too many',
   async (binary) => {
     const folder = limitFolder(files);

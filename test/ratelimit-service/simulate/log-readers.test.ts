@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createSeededRandom } from '#gateway/runtime/random.ts';
 import { JsonLogReader } from '#ratelimit/simulate/json-log-reader.ts';
 import {
   detectLogReader,
@@ -10,6 +11,7 @@ import {
 import { LogFields } from '#ratelimit/simulate/log-fields.ts';
 import { parseLogFormat } from '#ratelimit/simulate/log-format.ts';
 import type { LogReader } from '#ratelimit/simulate/log-reader.ts';
+import { usualTimeReader } from '#ratelimit/simulate/log-time.ts';
 import { TextLogReader } from '#ratelimit/simulate/text-log-reader.ts';
 
 const none: LogFormatOptions = { format: null, jsonKeys: new Map(), zoneMinutes: 0 };
@@ -194,4 +196,33 @@ test("JSON lines of Envoy's json_format: names of operators in small letters", (
     '9.9.9.9',
     '1795293151.5',
   ]);
+});
+
+test('whatever a line holds, it is read or not, and nothing is thrown', () => {
+  const random = createSeededRandom(3);
+  const json = '{"start_time":"2026-11-21T20:32:31Z","path":"/a?q=1","x_forwarded_for":"1.1.1.1, ::1","a":{"b":[1]}}';
+  for (const [name, line] of [
+    ['envoy', envoyLine],
+    ['combined', '::1 - - [10/Oct/2026:13:55:36 -0700] "GET /a?q HTTP/1.0" 200 5 "r" "ua"'],
+    ['json', json],
+  ] as const) {
+    const reader = namedLogReader({ ...none, format: name })!;
+    const found = new LogFields(reader, 0);
+    const getters = ['%START_TIME%', '%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT(8)%', '%QUERY_PARAM(q)%'].map((each) =>
+      found.text(each),
+    );
+    const time = usualTimeReader(0);
+    let read = 0;
+    for (let i = 0; i < 5000; i++) {
+      const at = Math.floor(random.next() * line.length);
+      const end = at + Math.floor(random.next() * 4);
+      const piece = String.fromCharCode(...Array.from({ length: 2 }, () => Math.floor(random.next() * 300)));
+      if (!reader.read(line.slice(0, at) + piece + line.slice(end))) continue;
+      read++;
+      for (const get of getters) assert.doesNotThrow(get);
+      const us = time(getters[0]!() ?? '');
+      assert.ok(Number.isNaN(us) || Number.isSafeInteger(us), String(us));
+    }
+    assert.ok(read > 1000, `${name} ${read}`);
+  }
 });

@@ -346,3 +346,13 @@ test('a wrong command line is told what is right', async () => {
     assert.match(err, problem);
   }
 });
+
+test('--at-most makes a test of it', async () => {
+  const log = logOf('at-most.log', '/a', '/a', '/a', '/a');
+  const code = async (...flags: string[]): Promise<number> =>
+    (await ratelimit('simulate', '--config', config, '--log', log, ...path, ...flags)).code;
+  assert.deepEqual([await code('--at-most', '2'), await code('--at-most', '1')], [0, 1]);
+  assert.deepEqual([await code('--at-most', '50%'), await code('--at-most', '49.9%')], [0, 1]);
+  assert.equal(await code('--at-most', '1', '--set', 'edge.path=3/minute'), 0);
+  assert.equal(await code('--at-most', 'few'), 2);
+});

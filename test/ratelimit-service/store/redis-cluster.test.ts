@@ -141,3 +141,25 @@ peerTest(
     }
   },
 );
+
+peerTest('redis-server', 'cluster: a replica takes the place of a killed master', async (binary) => {
+  const world = await startCluster(binary);
+  const ports = world.nodes.map(({ redis }) => redis.port);
+  const { store, stats } = await openRedisStore(0, { callTimeoutMs: 100, connectTimeoutMs: 500 }, clusterAt(ports));
+  try {
+    const victim = world.ownerOf(hashSlot('key_0'));
+    const replica = await world.addReplica(victim);
+    for (let i = 1; i <= 10; i++) assert.equal(await addTo(store, 'key_0'), i);
+    await victim.redis.program.until(
+      async () => (await replica.admin.call('READONLY')) === 'OK' && (await replica.admin.get('key_0')) === '10',
+    );
+    await victim.redis.program.stop('SIGKILL');
+    await assert.rejects(addTo(store, 'key_0'), /^Error: redis: /);
+    const first = await untilCounted(store, 'key_0', 30_000);
+    assert.ok(first >= 11 && first <= 11 + stats.errors.timeout, `${first}`);
+    assert.equal(await replica.admin.get('key_0'), String(first));
+  } finally {
+    store.close();
+    await world.stop();
+  }
+});

@@ -18,6 +18,8 @@ export interface ClusterWorld {
   readonly nodes: readonly ClusterNode[];
   /** Moves a slot with its keys. `halfway` runs while both nodes have a part. */
   move(slot: number, from: ClusterNode, to: ClusterNode, halfway?: () => Promise<void>): Promise<void>;
+  /** Adds a replica of a master, and waits until it has all that its master has. */
+  addReplica(of: ClusterNode): Promise<ClusterNode>;
   /** The node that has the slot at first. */
   ownerOf(slot: number): ClusterNode;
   /** Sum of a counter, wherever it lies. */
@@ -32,14 +34,14 @@ export async function startCluster(binary: string, count = 3): Promise<ClusterWo
   const directory = mkdtempSync(join(tmpdir(), 'sluice-cluster-'));
   const ports = await freePorts(count * 2);
   const nodes: ClusterNode[] = [];
-  for (let i = 0; i < count; i++) {
-    const redis = await startRedis(binary, ports[i]!, [
+  const startNode = async (port: number, busPort: number): Promise<ClusterNode> => {
+    const redis = await startRedis(binary, port, [
       '--cluster-enabled',
       'yes',
       '--cluster-config-file',
-      join(directory, `nodes-${i}.conf`),
+      join(directory, `nodes-${port}.conf`),
       '--cluster-port',
-      String(ports[count + i]),
+      String(busPort),
       '--cluster-node-timeout',
       '2000',
       '--cluster-require-full-coverage',
@@ -47,8 +49,10 @@ export async function startCluster(binary: string, count = 3): Promise<ClusterWo
     ]);
     const admin = new Redis(redis.port, '127.0.0.1', { enableReadyCheck: false });
     admin.on('error', () => {});
-    nodes.push({ redis, admin, id: (await admin.call('CLUSTER', 'MYID')) as string });
-  }
+    return { redis, admin, id: (await admin.call('CLUSTER', 'MYID')) as string };
+  };
+  for (let i = 0; i < count; i++) nodes.push(await startNode(ports[i]!, ports[count + i]!));
+  const replicas: ClusterNode[] = [];
   const share = Math.ceil(slots / count);
   for (const [i, { admin }] of nodes.entries()) {
     const last = Math.min(slots, (i + 1) * share) - 1;
@@ -63,6 +67,21 @@ export async function startCluster(binary: string, count = 3): Promise<ClusterWo
   }
   return {
     nodes,
+    addReplica: async (of) => {
+      const [port = 0, busPort = 0] = await freePorts(2);
+      const node = await startNode(port, busPort);
+      replicas.push(node);
+      const { admin, redis } = node;
+      await admin.call('CLUSTER', 'MEET', '127.0.0.1', String(ports[0]), String(ports[count]));
+      await redis.program.until(async () => String(await admin.call('CLUSTER', 'NODES')).includes(of.id));
+      // It may know the name of its master before it may follow it.
+      await redis.program.until(async () => (await admin.call('CLUSTER', 'REPLICATE', of.id).catch(() => '')) === 'OK');
+      await redis.program.until(async () => (await admin.info('replication')).includes('master_link_status:up'));
+      await redis.program.until(async () =>
+        String(await nodes.find((each) => each !== of)!.admin.call('CLUSTER', 'NODES')).includes(`slave ${of.id}`),
+      );
+      return node;
+    },
     ownerOf: (slot) => nodes[Math.floor(slot / share)]!,
     total: async (key) => {
       const reads = nodes.map(async ({ admin }) => Number((await admin.get(key).catch(() => 0)) ?? 0));
@@ -79,7 +98,7 @@ export async function startCluster(binary: string, count = 3): Promise<ClusterWo
       for (const { admin } of [to, from]) await admin.call('CLUSTER', 'SETSLOT', String(slot), 'NODE', to.id);
     },
     stop: async () => {
-      for (const { redis, admin } of nodes) {
+      for (const { redis, admin } of [...nodes, ...replicas]) {
         admin.disconnect();
         await redis.program.stop('SIGKILL');
       }
