@@ -25,6 +25,7 @@ export class ConnectionWatch implements TimerTarget {
   readonly #timer: Timer;
   #connected = false;
   #hadOne = false;
+  #lost = false;
   #ending = false;
   #lastError = '';
 
@@ -70,7 +71,9 @@ export class ConnectionWatch implements TimerTarget {
     pool.cxTotal++;
     if (this.#hadOne) {
       stats.reconnects++;
-      log.warning(`redis ${name} is connected again`);
+      // One that was given up is no news: why is told by the circuit.
+      if (this.#lost) log.warning(`redis ${name} is connected again`);
+      else log.info(`redis ${name} is connected again`);
     }
     this.#hadOne = true;
     if (this.#redis.status !== 'ready') this.#timer.enable(this.#options.connectTimeoutMs);
@@ -82,7 +85,9 @@ export class ConnectionWatch implements TimerTarget {
     if (this.#connected) {
       pool.cxActive--;
       if (this.#ending) pool.cxLocalClose++;
-      log.warning(`redis ${name}: the connection ${this.#ending ? 'was given up' : 'is lost'}`);
+      this.#lost = !this.#ending;
+      if (this.#lost) log.warning(`redis ${name}: the connection is lost`);
+      else log.info(`redis ${name}: the connection was given up`);
     }
     this.#connected = false;
     this.#ending = false;
