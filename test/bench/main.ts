@@ -11,8 +11,8 @@
 // The proxy under test is pinned to core 0; the load generator (wrk, h2load) and the upstream (nginx) to core 1. A figure
 // counts only if every answer was a 2xx and a probe's body has the right length. --memory adds resident memory after a
 // hundred thousand and after a million requests.
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { chmodSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import { cpus, tmpdir } from 'node:os';
@@ -25,7 +25,8 @@ import { findPeer } from '../support/peers.ts';
 import { type BenchCase, benchCases } from './cases.ts';
 import { idleKibPerConnection } from './idle.ts';
 import { load } from './load.ts';
-import { cpuMicros, processTree, residentKib } from './process-cost.ts';
+import { PinnedProcess } from './pinned-process.ts';
+import { cpuMicros, residentKib } from './process-cost.ts';
 import { type BenchProxy, benchProxies } from './proxies.ts';
 import { runLimitSuite } from './ratelimit/limit-suite.ts';
 import { type CaseFigures, type ProxyFigures, printTable } from './table.ts';
@@ -107,32 +108,15 @@ function probe(url: string): Promise<number> {
   });
 }
 
-async function start(proxy: BenchProxy): Promise<ChildProcess> {
-  const log = openSync(join(dir, `${proxy.name}.log`), 'w');
-  const child = spawn('taskset', ['-c', String(proxyCore), ...proxy.command], {
-    cwd: dir,
-    stdio: ['ignore', log, log],
-  });
-  for (let i = 0; i < 100; i++) {
+async function start(proxy: BenchProxy): Promise<PinnedProcess> {
+  const log = join(dir, `${proxy.name}.log`);
+  const child = new PinnedProcess({ core: proxyCore, command: proxy.command, directory: dir, log });
+  for (let i = 0; i < 100 && !child.ended; i++) {
     if ((await probe(`http://127.0.0.1:${proxy.ports.plain}/small`)) === 64) return child;
     await delay(100);
   }
-  child.kill('SIGKILL');
-  throw new Error(`${proxy.name} does not answer: ${readFileSync(join(dir, `${proxy.name}.log`), 'utf8').slice(-400)}`);
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // it ended by itself meanwhile
-  }
-}
-
-async function stop(child: ChildProcess): Promise<void> {
-  const ended = new Promise((resolve) => child.once('exit', resolve));
-  for (const pid of processTree(child.pid!)) kill(pid);
-  await ended;
+  await child.stop();
+  throw new Error(`${proxy.name} does not answer: ${child.lastWords}`);
 }
 
 async function measureCase(proxy: BenchProxy, benchCase: BenchCase, pid: number): Promise<CaseFigures> {
@@ -162,15 +146,15 @@ async function measureMemory(proxy: BenchProxy, pid: number): Promise<[number, n
 /** Measures one case with one proxy in a process of its own. */
 async function measureOnce(figures: ProxyFigures, proxy: BenchProxy, benchCase: BenchCase): Promise<void> {
   const child = await start(proxy);
-  if (figures.baseMib === 0) figures.baseMib = residentKib(child.pid!) / 1024;
-  const figure = await measureCase(proxy, benchCase, child.pid!);
+  if (figures.baseMib === 0) figures.baseMib = residentKib(child.pid) / 1024;
+  const figure = await measureCase(proxy, benchCase, child.pid);
   const rounds = figures.cases.get(benchCase.name);
   if (rounds === undefined) figures.cases.set(benchCase.name, [figure]);
   else rounds.push(figure);
   const shown =
     figure.problem ?? `${figure.cpuMicrosPerRequest?.toFixed(1)} us, ${figure.requestsPerSecond?.toFixed(0)}/s`;
   console.error(`${proxy.name} ${benchCase.name}: ${shown}`);
-  await stop(child);
+  await child.stop();
 }
 
 async function measureMemories(figures: ProxyFigures, proxy: BenchProxy): Promise<void> {
@@ -179,15 +163,15 @@ async function measureMemories(figures: ProxyFigures, proxy: BenchProxy): Promis
     for (const secure of [false, true]) {
       const child = await start(proxy);
       const port = secure ? proxy.ports.tls : proxy.ports.plain;
-      idle.push(await idleKibPerConnection(port, secure, Number(options.idle), child.pid!));
-      await stop(child);
+      idle.push(await idleKibPerConnection(port, secure, Number(options.idle), child.pid));
+      await child.stop();
     }
     figures.idle = [idle[0]!, idle[1]!];
   }
   if (options.memory) {
     const child = await start(proxy);
-    figures.memory = await measureMemory(proxy, child.pid!);
-    await stop(child);
+    figures.memory = await measureMemory(proxy, child.pid);
+    await child.stop();
   }
 }
 

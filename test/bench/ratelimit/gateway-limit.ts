@@ -1,13 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
 import { join } from 'node:path';
-import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createCertificate } from '../../support/certificates.ts';
 import { findPeer } from '../../support/peers.ts';
 import { load } from '../load.ts';
-import { cpuMicros, processTree } from '../process-cost.ts';
+import { PinnedProcess } from '../pinned-process.ts';
+import { cpuMicros } from '../process-cost.ts';
 import { type BenchProxy, benchProxies } from '../proxies.ts';
 import { startUpstream } from '../upstream.ts';
 import { type LimitPorts, limitServices } from './limit-services.ts';
@@ -56,7 +55,13 @@ export async function measureGateways(options: GatewayLimitOptions): Promise<voi
   const upstreamPorts = { http1: port + 50, http2: port + 51 };
   const upstream = startUpstream(nginx, dir, upstreamPorts, loadCore);
   const service = limitServices(dir, ports).find(({ name }) => name === 'sluice-bun')!;
-  const limiter = start(loadCore, service.command, dir, 'limiter', service.environment);
+  const limiter = new PinnedProcess({
+    core: loadCore,
+    command: service.command,
+    directory: dir,
+    log: join(dir, 'limiter.log'),
+    environment: service.environment,
+  });
   const gateways: GatewayUnderTest[] = benchProxies(dir, upstreamPorts, port, { port: ports.grpc })
     .filter(({ name }) => name === 'envoy' || name === 'sluice-bun')
     .map((proxy) => ({ ...proxy, counted: () => redis.sum('edge_path_*') }));
@@ -71,16 +76,17 @@ export async function measureGateways(options: GatewayLimitOptions): Promise<voi
   try {
     for (let round = 0; round < rounds; round++) {
       for (const gateway of gateways) {
-        const child = start(proxyCore, gateway.command, dir, gateway.name, {});
+        const log = join(dir, `${gateway.name}.log`);
+        const child = new PinnedProcess({ core: proxyCore, command: gateway.command, directory: dir, log });
         try {
           const url = `https://127.0.0.1:${gateway.ports.tls}/small`;
-          await answers(url, child, join(dir, `${gateway.name}.log`));
-          if (limiter.exitCode !== null) throw new Error(`the service: ${tailOf(join(dir, 'limiter.log'))}`);
+          await answers(url, child);
+          if (limiter.ended) throw new Error(`the service: ${limiter.lastWords}`);
           await load({ client: 'h2' }, url, 2, loadCore);
           const counted = await gateway.counted();
-          const before = cpuMicros(child.pid!);
+          const before = cpuMicros(child.pid);
           const result = await load({ client: 'h2' }, url, seconds, loadCore);
-          const used = cpuMicros(child.pid!) - before;
+          const used = cpuMicros(child.pid) - before;
           // The load generator stops with requests under way, which are counted though it has no answer.
           const grown = (await gateway.counted()) - counted;
           if (result.problem !== null) throw new Error(result.problem);
@@ -92,12 +98,12 @@ export async function measureGateways(options: GatewayLimitOptions): Promise<voi
         } catch (error) {
           console.error(`${gateway.name} main-job: ${(error as Error).message}`);
         } finally {
-          await stop(child);
+          await child.stop();
         }
       }
     }
   } finally {
-    await stop(limiter);
+    await limiter.stop();
     upstream.kill('SIGTERM');
   }
   const envoy = figures.get('envoy');
@@ -114,31 +120,12 @@ async function countedInside(admin: number): Promise<number> {
   return Number(/edge\.path\.total_hits: (\d+)/.exec(page)?.[1] ?? 0);
 }
 
-function start(
-  core: number,
-  command: readonly string[],
-  dir: string,
-  name: string,
-  environment: Readonly<Record<string, string>>,
-): ChildProcess {
-  const log = openSync(join(dir, `${name}.log`), 'w');
-  return spawn('taskset', ['-c', String(core), ...command], {
-    cwd: dir,
-    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...environment },
-    stdio: ['ignore', log, log],
-  });
-}
-
-async function answers(url: string, child: ChildProcess, log: string): Promise<void> {
-  for (let i = 0; i < 100 && child.exitCode === null; i++) {
+async function answers(url: string, child: PinnedProcess): Promise<void> {
+  for (let i = 0; i < 100 && !child.ended; i++) {
     if (await probe(url)) return;
     await delay(100);
   }
-  throw new Error(`no answer: ${tailOf(log)}`);
-}
-
-function tailOf(log: string): string {
-  return readFileSync(log, 'utf8').slice(-300);
+  throw new Error(`no answer: ${child.lastWords}`);
 }
 
 /** Whether `url` answers 200 with the upstream's 64 octets. */
@@ -153,17 +140,4 @@ function probe(url: string): Promise<boolean> {
     });
     request.on('error', () => resolve(false));
   });
-}
-
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = new Promise((resolve) => child.once('exit', resolve));
-  for (const pid of processTree(child.pid!)) {
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch {
-      // it ended by itself meanwhile
-    }
-  }
-  await ended;
 }

@@ -1,5 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -7,7 +6,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { findPeer } from '../../support/peers.ts';
 import { LoadProcess } from '../load-process.ts';
-import { cpuMicros, processTree, residentKib } from '../process-cost.ts';
+import { PinnedProcess } from '../pinned-process.ts';
+import { cpuMicros, residentKib } from '../process-cost.ts';
 import { measureGateways } from './gateway-limit.ts';
 import { type LimitCase, limitCases } from './limit-cases.ts';
 import { type LimitPorts, type LimitServiceUnderTest, limitServices } from './limit-services.ts';
@@ -101,9 +101,9 @@ async function measure(suite: Suite, service: LimitServiceUnderTest, { load }: L
     if (load.keys > 1) await loader.run({ ...window, rate: null, inFlight: 32, sweep: true, seconds: 120 });
     await loader.run(window);
     const counted = service.redis ? await redis.sum('edge_path_*') : 0;
-    const before = { service: cpuMicros(child.pid!), redis: cpuMicros(redis.pid) };
+    const before = { service: cpuMicros(child.pid), redis: cpuMicros(redis.pid) };
     const result = await loader.run({ ...window, seconds });
-    const after = { service: cpuMicros(child.pid!), redis: cpuMicros(redis.pid) };
+    const after = { service: cpuMicros(child.pid), redis: cpuMicros(redis.pid) };
     const { answered, failed, p50Ms, p99Ms } = result;
     if (answered === 0 || failed > 0) return problem(`${answered} answered, ${failed} failed: ${result.problem}`);
     const grown = service.redis ? (await redis.sum('edge_path_*')) - counted : answered;
@@ -115,20 +115,21 @@ async function measure(suite: Suite, service: LimitServiceUnderTest, { load }: L
       rate: answered / result.seconds,
       p50Ms,
       p99Ms,
-      residentMib: residentKib(child.pid!) / 1024,
+      residentMib: residentKib(child.pid) / 1024,
     };
   } finally {
-    await stop(child);
+    await child.stop();
   }
 }
 
 /** Starts a service on its core and waits for its first right answer. */
-async function startService({ dir, loader, ports }: Suite, service: LimitServiceUnderTest): Promise<ChildProcess> {
-  const file = join(dir, `${service.name}.log`);
-  const log = openSync(file, 'w');
-  const child = spawn('taskset', ['-c', String(serviceCore), ...service.command], {
-    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...service.environment },
-    stdio: ['ignore', log, log],
+async function startService({ dir, loader, ports }: Suite, service: LimitServiceUnderTest): Promise<PinnedProcess> {
+  const child = new PinnedProcess({
+    core: serviceCore,
+    command: service.command,
+    directory: dir,
+    log: join(dir, `${service.name}.log`),
+    environment: service.environment,
   });
   const first: LimitWindow = {
     port: ports.grpc,
@@ -139,23 +140,10 @@ async function startService({ dir, loader, ports }: Suite, service: LimitService
     keys: 1,
     sweep: false,
   };
-  for (let i = 0; i < 100 && child.exitCode === null; i++) {
+  for (let i = 0; i < 100 && !child.ended; i++) {
     if ((await loader.run(first)).answered > 0) return child;
     await delay(100);
   }
-  await stop(child);
-  throw new Error(`${service.name} does not answer: ${readFileSync(file, 'utf8').slice(-300)}`);
-}
-
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = new Promise((resolve) => child.once('exit', resolve));
-  for (const pid of processTree(child.pid!)) {
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch {
-      // it ended by itself meanwhile
-    }
-  }
-  await ended;
+  await child.stop();
+  throw new Error(`${service.name} does not answer: ${child.lastWords}`);
 }

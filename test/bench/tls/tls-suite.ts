@@ -1,5 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -9,7 +8,8 @@ import { createCertificate } from '../../support/certificates.ts';
 import { findPeer } from '../../support/peers.ts';
 import { load } from '../load.ts';
 import { LoadProcess } from '../load-process.ts';
-import { cpuMicros, processTree } from '../process-cost.ts';
+import { PinnedProcess } from '../pinned-process.ts';
+import { cpuMicros } from '../process-cost.ts';
 import { startUpstream } from '../upstream.ts';
 import { type ConnectionWindow, problemOf, type WindowResult } from './load-window.ts';
 import { type TlsCase, tlsCases } from './tls-cases.ts';
@@ -23,7 +23,7 @@ class ConnectionLoader extends LoadProcess<ConnectionWindow, WindowResult> {}
 
 interface RunningProxy {
   readonly proxy: TlsProxy;
-  readonly child: ChildProcess;
+  readonly child: PinnedProcess;
 }
 
 /** One figure, or why there is none. */
@@ -80,7 +80,7 @@ export async function runTlsSuite(args: readonly string[]): Promise<void> {
   } finally {
     loader.stop();
     upstream.kill('SIGTERM');
-    for (const { child } of running) kill(child);
+    for (const { child } of running) await child.stop();
     await delay(200);
     rmSync(dir, { recursive: true, force: true });
   }
@@ -98,22 +98,19 @@ async function writeCertificate(dir: string, key: 'ecdsa' | 'rsa'): Promise<void
 }
 
 async function start(proxy: TlsProxy, dir: string, loader: ConnectionLoader, warmup: number): Promise<RunningProxy> {
-  const log = openSync(join(dir, `${proxy.name}.log`), 'w');
-  const child = spawn('taskset', ['-c', String(proxyCore), ...proxy.command], {
-    cwd: dir,
-    stdio: ['ignore', log, log],
-  });
+  const log = join(dir, `${proxy.name}.log`);
+  const child = new PinnedProcess({ core: proxyCore, command: proxy.command, directory: dir, log });
   const running = { proxy, child };
   const first: ConnectionWindow = { port: proxy.port, seconds: 0.05, connections: 1, key: 'ecdsa', resume: false };
-  for (let i = 0; i < 100; i++) {
+  for (let i = 0; i < 100 && !child.ended; i++) {
     if ((await loader.run(first)).answered > 0) {
       await warmUp(proxy, loader, warmup);
       return running;
     }
     await delay(100);
   }
-  kill(child);
-  throw new Error(`${proxy.name} does not answer: ${readFileSync(join(dir, `${proxy.name}.log`), 'utf8').slice(-400)}`);
+  await child.stop();
+  throw new Error(`${proxy.name} does not answer: ${child.lastWords}`);
 }
 
 /** So many connections: compilers count calls, not seconds, and a slow machine makes fewer in a second. */
@@ -132,16 +129,6 @@ async function warmUp(proxy: TlsProxy, loader: ConnectionLoader, connections: nu
   }
 }
 
-function kill(child: ChildProcess): void {
-  for (const pid of processTree(child.pid!)) {
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch {
-      // it ended by itself meanwhile
-    }
-  }
-}
-
 async function measureCase(
   tlsCase: TlsCase,
   running: readonly RunningProxy[],
@@ -155,7 +142,7 @@ async function measureCase(
     const shown: string[] = [];
     for (const [i, { proxy, child }] of running.entries()) {
       const figure = figures[i]!.cases.get(tlsCase.name)!;
-      const measured = await measureWindow(tlsCase, proxy, child.pid!, loader, window);
+      const measured = await measureWindow(tlsCase, proxy, child.pid, loader, window);
       if ('problem' in measured) figure.problem = measured.problem;
       else {
         figure.micros.push(measured.micros);
