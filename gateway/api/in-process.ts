@@ -32,6 +32,8 @@ export interface InProcessStat {
 export interface InProcessInstance {
   /** Begins. `ready` is called once, when it answers or never will: listeners wait for that. */
   start(ready: () => void): void;
+  /** Why it cannot be asked now (it has not begun, or has ended), or null. */
+  readonly absence: string | null;
   /** Whether unary calls of a method (the full path) may be made with `call`, without a stream. */
   isDirect(method: string): boolean;
   /**
@@ -39,7 +41,7 @@ export interface InProcessInstance {
    * (UNAVAILABLE) says that the service is not there yet or no longer. `message` is only read during the call.
    */
   call(method: string, message: Uint8Array, callbacks: GrpcUnaryCallbacks): void;
-  /** Takes any gRPC call, as a server's codec hands a stream to its connection. */
+  /** Takes any call, as a server's codec hands a stream to its connection. Not to be used while it is absent. */
   newStream(encoder: ResponseEncoder): RequestDecoder;
   /** What it has counted so far. */
   counters(): Iterable<InProcessStat>;

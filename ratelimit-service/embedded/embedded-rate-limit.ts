@@ -1,7 +1,6 @@
 import type { Logger, LogRegistry } from '#gateway/base/log.ts';
 import type { RequestDecoder, ResponseEncoder } from '#gateway/protocol/codec.ts';
 import { GrpcStatus } from '#gateway/protocol/grpc/status.ts';
-import { createTrailersOnly } from '#gateway/protocol/grpc/trailers.ts';
 import type { Clock } from '#gateway/runtime/clock.ts';
 import type { Random } from '#gateway/runtime/random.ts';
 import type { Timers } from '#gateway/runtime/timers.ts';
@@ -69,6 +68,12 @@ export class EmbeddedRateLimit {
     );
   }
 
+  /** Why it cannot be asked now, or null. */
+  get absence(): string | null {
+    if (this.#running !== null) return null;
+    return this.#closed ? 'the rate-limit service has ended' : 'the rate-limit service has not begun';
+  }
+
   isDirect(method: string): boolean {
     // Spans are made from a call's headers, which a direct call has none of.
     return method === shouldRateLimit && (this.#running === null || this.#running.grpc.tracing === null);
@@ -77,7 +82,7 @@ export class EmbeddedRateLimit {
   call(_method: string, message: Uint8Array, callbacks: EmbeddedCallbacks): void {
     const running = this.#running;
     if (running === null) {
-      callbacks.onFailure(GrpcStatus.Unavailable, this.#absence());
+      callbacks.onFailure(GrpcStatus.Unavailable, this.absence!);
       return;
     }
     if (message.length > maxMessageOctets) callbacks.onFailure(GrpcStatus.ResourceExhausted, notOneMessage);
@@ -90,7 +95,7 @@ export class EmbeddedRateLimit {
   }
 
   newStream(encoder: ResponseEncoder): RequestDecoder {
-    return this.#running === null ? new Absent(encoder, this.#absence()) : new GrpcStream(encoder, this.#running.grpc);
+    return new GrpcStream(encoder, this.#running!.grpc);
   }
 
   counters(): Iterable<StatLine> {
@@ -115,10 +120,6 @@ export class EmbeddedRateLimit {
     if (this.#closed) await running.close();
     else this.#running = running;
     if (running.debugPort !== 0) this.#log.info(`debug port ${running.debugPort}`);
-  }
-
-  #absence(): string {
-    return this.#closed ? 'the rate-limit service has ended' : 'the rate-limit service has not begun';
   }
 }
 
@@ -197,26 +198,4 @@ class DirectAnswer implements AnswerSink {
   #noteTime(): void {
     this.#stats.responseTimes.record(this.#clock.nowMs() - this.#askedAtMs);
   }
-}
-
-/** A stream to a service that is not there. */
-class Absent implements RequestDecoder {
-  readonly #encoder: ResponseEncoder;
-  readonly #why: string;
-
-  constructor(encoder: ResponseEncoder, why: string) {
-    this.#encoder = encoder;
-    this.#why = why;
-  }
-
-  decodeHeaders(): void {
-    this.#encoder.encodeHeaders(createTrailersOnly(GrpcStatus.Unavailable, this.#why), true);
-  }
-
-  decodeData(): void {}
-  decodeTrailers(): void {}
-  onBadRequest(): void {}
-  onResetStream(): void {}
-  onAboveWriteBufferHighWatermark(): void {}
-  onBelowWriteBufferLowWatermark(): void {}
 }

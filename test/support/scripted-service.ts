@@ -14,6 +14,7 @@ import { ResponseHead } from '#gateway/protocol/headers/message-head.ts';
 export class ScriptedService implements InProcessInstance {
   started = 0;
   closed = 0;
+  absence: string | null = null;
   readonly events: string[] = [];
   readonly #waiting: (() => void)[] = [];
 

@@ -22,6 +22,12 @@ export class InProcessPool implements HttpPool, LoopbackOwner {
   newStream(decoder: ResponseDecoder, callbacks: PoolCallbacks): Cancellable | null {
     const { host } = this;
     const { stats } = host.cluster;
+    const { absence } = this.#service;
+    if (absence !== null) {
+      stats.rqPendingFailureEject.inc();
+      callbacks.onPoolFailure('remote_connection_failure', absence, host);
+      return null;
+    }
     if (!this.#resources.requests.tryAcquire()) {
       stats.rqPendingOverflow.inc();
       callbacks.onPoolFailure('overflow', '', host);

@@ -129,6 +129,20 @@ describe('cluster of type sluice.in_process', () => {
     assert.equal(ask(setup, 'Echo', '12345').outcome, '8 the message is too large');
   });
 
+  it('refuses streams to a service that is not there as a connection that cannot be made', () => {
+    const setup = setUp();
+    setup.service.absence = 'not yet';
+    let closed = '';
+    setup.client.stream('/test.Scripted/Chat', null, {
+      onMessage: () => {},
+      onClose(status, message) {
+        closed = `${status} ${message}`;
+      },
+    });
+    assert.equal(closed, '14 remote_connection_failure: not yet');
+    assert.deepEqual([setup.stat('internal.upstream_rq_503'), setup.stat('upstream_rq_active')], [1, 0]);
+  });
+
   it('carries streams', async () => {
     const setup = setUp();
     const got: string[] = [];
