@@ -56,6 +56,11 @@ export class ProtoRegistry implements Registry {
     return this.#current.typeNames();
   }
 
+  /** A file of the current API as it stands in the set, by its name; undefined when there is none. */
+  fileProto(name: string): FileDescriptorProto | undefined {
+    return this.#current.file(name);
+  }
+
   get(typeName: string): AnyDesc | undefined {
     const known = this.#types.get(typeName);
     if (known !== undefined) return known;

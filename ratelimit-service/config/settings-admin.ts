@@ -1,10 +1,11 @@
-import { duration, type EnvironmentShape, integer, text } from './environment-values.ts';
+import { boolean, duration, type EnvironmentShape, integer, text } from './environment-values.ts';
 
 /** Looking at limits and touching them while the service runs, and how much is kept for it. */
 export const adminShape: EnvironmentShape<AdminSettings> = {
   ADMIN_TOKEN_FILE: text(''),
   ADMIN_AUDIT_LOG: text(''),
   EXEMPTION_POLL_INTERVAL: duration('2s').refine((value) => value >= 100, 'must be at least 100ms'),
+  GRPC_REFLECTION: boolean(true),
   TOP_KEYS: integer(200, 10_000),
   TOP_WINDOW: duration('1m').refine((value) => value >= 1000, 'must be at least 1s'),
   STATS_MAX_NAMES: integer(10_000, 10_000_000),
@@ -18,6 +19,8 @@ export interface AdminSettings {
   readonly ADMIN_AUDIT_LOG: string;
   /** How often instances look for the exemptions of others. */
   readonly EXEMPTION_POLL_INTERVAL: number;
+  /** Whether clients may ask the gRPC port for its services and their proto files. */
+  readonly GRPC_REFLECTION: boolean;
   /** Keys watched in each domain for the list of hottest keys; 0: there is no list. */
   readonly TOP_KEYS: number;
   /** The list tells of one to two of these. */

@@ -22,6 +22,7 @@ import { openConfigSource, startConfigSource } from './config-sources.ts';
 import { createDebugApi } from './debug-api.ts';
 import { HealthApi } from './grpc-health.ts';
 import { GrpcMethods } from './grpc-method.ts';
+import { reflectionMethods } from './grpc-reflection.ts';
 import { GrpcServer } from './grpc-server.ts';
 import type { GrpcServices } from './grpc-stream.ts';
 import { GrpcTls, type GrpcTlsOptions } from './grpc-tls.ts';
@@ -139,7 +140,7 @@ export async function createRateLimitService(
   }
   const tracing = await openTracing(settings, tracedStore(settings), { timers, log });
   const listeners = options.listeners ?? 'all';
-  const methods = new GrpcMethods([quota]);
+  const methods = new GrpcMethods([quota, ...(settings.GRPC_REFLECTION ? reflectionMethods() : [])]);
   const services: GrpcServices = { limits, health: new HealthApi(health), stats, clock, tracing, methods };
   const openTls = (onSecure: (socket: Socket) => void): GrpcTls => {
     const gate = new GrpcTls(tlsOptions(settings), clock, log, onSecure);
