@@ -6,7 +6,7 @@ import { recordDecision } from './limit-stats.ts';
 import type { DescriptorPlan, RequestPlan } from './plan.ts';
 
 /** A request of whose counters some could not be asked. */
-export interface FailedCall {
+interface FailedCall {
   readonly plan: RequestPlan;
   /** The counters that were told. */
   readonly after: readonly number[];
@@ -54,10 +54,11 @@ export class FailedCalls {
 
   #local({ plan, after, resets, failed, nowSeconds }: FailedCall): StatusAnswer | null {
     const whole = this.#isWhole(plan);
+    const unknown = new Set(failed);
     const counts = new EstimatedCounts(plan, after, resets);
     const takes: EstimatedTake[] = [];
     plan.descriptors.forEach(({ take, takes: own, key, keyWindow, hits }, index) => {
-      if (take === null || !(whole || failed.includes(index))) return;
+      if (take === null || !(whole || unknown.has(index))) return;
       takes.push({ limit: take, key, windowStart: keyWindow, hits, index, plain: !own });
     });
     this.#estimate.take(takes, whole, counts);
@@ -98,7 +99,8 @@ class EstimatedCounts implements CounterWaiter {
 
 /** Descriptors without a counter are answered as those that nothing limits: what remains of them is not known. */
 function withoutCounters({ plan, after, resets, nowSeconds }: FailedCall, failed: readonly number[]): StatusAnswer {
-  const known = plan.descriptors.map((_, i) => i).filter((i) => !failed.includes(i));
+  const unknown = new Set(failed);
+  const known = plan.descriptors.map((_, i) => i).filter((i) => !unknown.has(i));
   const told = new Set(known.map((i) => statusOf(plan, i)));
   const descriptors: DescriptorPlan[] = known.map((i) => plan.descriptors[i]!);
   const statuses = known.map((i) => statusOf(plan, i));

@@ -59,7 +59,7 @@ export function clientOptions(target: RedisTarget, reconnect: JitteredBackoff): 
 }
 
 /** Options of `tls.connect`. */
-export function tlsOptions(tls: RedisTls): Readonly<Record<string, unknown>> {
+function tlsOptions(tls: RedisTls): Readonly<Record<string, unknown>> {
   return {
     ...(tls.ca === null ? {} : { ca: tls.ca }),
     ...(tls.cert === null ? {} : { cert: tls.cert }),

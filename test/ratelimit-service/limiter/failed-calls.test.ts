@@ -144,6 +144,15 @@ test('local, all or nothing: the whole request is counted here, also what Redis 
   assert.equal(world.ask('gone'), '1: 1/4/0/29', 'the request before took nothing');
 });
 
+test('a request of very many descriptors is answered in every mode', () => {
+  const keys = Array.from({ length: 50_000 }, () => 'gone');
+  for (const mode of ['open', 'closed', 'local'] as const) {
+    const answer = new World(mode).ask(...keys);
+    assert.equal(answer.slice(0, 2), mode === 'open' ? '1:' : '2:');
+    assert.equal(answer.split(', ').length, keys.length);
+  }
+});
+
 test('the domain says it before the environment does', () => {
   const world = new World('closed', false, yaml.replace('domain: d', 'domain: d\nfailure_mode: open'));
   assert.equal(world.ask('gone'), '1: 1');
