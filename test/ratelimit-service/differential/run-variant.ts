@@ -181,7 +181,7 @@ async function startSide(
     USE_STATSD: 'true',
     STATSD_HOST: '127.0.0.1',
     STATSD_PORT: String(statsd.port),
-    STATS_FLUSH_INTERVAL: '1s',
+    STATS_FLUSH_INTERVAL: '250ms',
     ...(redises.length > 1
       ? { REDIS_PERSECOND_SOCKET_TYPE: 'tcp', REDIS_PERSECOND_URL: `127.0.0.1:${redises[1]!.port}` }
       : {}),
