@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { type GivenFlags, parseLifetime } from '#gateway/base/command-line/flags.ts';
 import { UsageError } from '#gateway/base/command-line/usage-error.ts';
 import { buildLimitConfig } from '../config/build-config.ts';
-import { configPaths } from '../config/config-directory.ts';
+import { configPaths, readLimitText } from '../config/config-directory.ts';
 import { parseLimitYaml, type RawConfig } from '../config/yaml-file.ts';
 import { StatsStore } from '../limiter/stats-store.ts';
 import { type DescriptorSpec, parseCondition, parseEntries } from '../simulate/descriptor-spec.ts';
@@ -78,7 +78,7 @@ function readFiles(path: string, given: GivenFlags): RawConfig[] {
   try {
     const paths = configPaths(path, given.has('ignore-dot-files'));
     if (paths.length === 0) throw new CommandFailure(`${path} has no file`);
-    return paths.map((file) => parseLimitYaml(file, readFileSync(file, 'utf8')));
+    return paths.map((file) => parseLimitYaml(file, readLimitText(file)));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === undefined) throw error;
     throw new CommandFailure((error as Error).message);

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { StatsStore } from '../limiter/stats-store.ts';
 import { buildLimitConfig, type LimitConfig } from './build-config.ts';
+import { readLimitText } from './config-directory.ts';
 import { LimitConfigError } from './limit-config-error.ts';
 import { misplacedKeys } from './misplaced-keys.ts';
 import { parseLimitYaml, type RawConfig } from './yaml-file.ts';
@@ -31,8 +31,8 @@ export function checkFiles(
   const misplaced: string[] = [];
   for (const path of paths) {
     onFile(path);
-    const text = readFileSync(path, 'utf8');
     attempt(errors, () => {
+      const text = readLimitText(path);
       files.push(parseLimitYaml(path, text));
       misplaced.push(...misplacedKeys(path, text));
     });

@@ -1,4 +1,5 @@
-import { statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
+import { decodeYaml } from './decode-yaml.ts';
 import { listLimitFiles } from './limit-files.ts';
 
 /**
@@ -8,4 +9,9 @@ export function configPaths(path: string, ignoreDotFiles: boolean): string[] {
   if (!statSync(path).isDirectory()) return [path];
   const where = { root: path, subdirectory: '', appDirectory: '', watchRoot: false, ignoreDotFiles };
   return listLimitFiles(where).map((file) => file.path);
+}
+
+/** The text of one file, as the service decodes it. Throws LimitConfigError, and the system's error. */
+export function readLimitText(path: string): string {
+  return decodeYaml(path, readFileSync(path));
 }

@@ -11,7 +11,7 @@ const root = mkdtempSync(join(tmpdir(), 'sluice-check-'));
 after(() => rmSync(root, { recursive: true, force: true }));
 
 /** Writes the files of one configuration and answers its directory. */
-function directory(name: string, files: Readonly<Record<string, string>>): string {
+function directory(name: string, files: Readonly<Record<string, string | Uint8Array>>): string {
   const path = join(root, name);
   mkdirSync(path, { recursive: true });
   for (const [file, text] of Object.entries(files)) {
@@ -52,6 +52,7 @@ test('what the reference ends with a panic for is an error here, and other files
     'a.yaml': 'domain: d\nwhat: 1\n',
     'b.yaml': 'domain: [\n',
     'c.yaml': good.replace('day', 'fortnight'),
+    'd.yaml': new Uint8Array([0x61, 0xff]),
   });
   const { code, out } = await ratelimit('check', path);
   const errors = out.split('\n').filter((line) => line.startsWith('error loading rate limit configs: '));
@@ -61,8 +62,9 @@ test('what the reference ends with a panic for is an error here, and other files
     `error loading rate limit configs: ${join(path, 'a.yaml')}: config error, unknown key 'what'`,
   );
   assert.match(errors[1]!, /b\.yaml: error loading config file: yaml: line \d/);
-  assert.match(errors[2]!, /c\.yaml: invalid rate limit unit 'fortnight'$/);
-  assert.equal(errors.length, 3);
+  assert.match(errors[2]!, /d\.yaml: .*this is not UTF-8/);
+  assert.match(errors[3]!, /c\.yaml: invalid rate limit unit 'fortnight'$/);
+  assert.equal(errors.length, 4);
 });
 
 test('a directory that is not there, and the command line', async () => {
