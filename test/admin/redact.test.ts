@@ -17,6 +17,7 @@ const cases: readonly (readonly [typeName: string, init: object])[] = [
   [`${filters}.basic_auth.v3.BasicAuthPerRoute`, { users: secret() }],
   [`${filters}.api_key_auth.v3.ApiKeyAuth`, { credentials: [{ key: 'very private', client: 'shown' }] }],
   ['envoy.config.core.v3.GrpcService.GoogleGrpc.SslCredentials', { privateKey: secret() }],
+  ['sluice.clusters.in_process.v1.InProcess', { service: 'shown', settings: { REDIS_AUTH: 'very private' } }],
 ];
 
 for (const [typeName, init] of cases) {
