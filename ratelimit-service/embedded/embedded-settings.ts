@@ -38,7 +38,8 @@ export function readEmbeddedSettings(
   for (const name of Object.keys(given)) {
     const owner = ownedElsewhere.find(([pattern]) => pattern.test(name));
     if (owner !== undefined) refuse(name, owner[1]);
-    else if (!names.includes(name)) refuse(name, 'no such setting', nearestName(name, names));
+    else if (!names.includes(name) && !name.startsWith('DOG_STATSD_MOGRIFIER_'))
+      refuse(name, 'no such setting', nearestName(name, names));
   }
   if ('DEBUG_HOST' in given && !('DEBUG_PORT' in given)) refuse('DEBUG_HOST', 'needs DEBUG_PORT: there is none else');
   try {

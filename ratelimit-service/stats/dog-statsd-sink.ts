@@ -3,7 +3,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import type { Logger } from '#gateway/base/log.ts';
 import { type Mogrifier, mogrify } from './mogrifier.ts';
-import { cleanTags, type StatsSink, type StatTags, sampleRate } from './stats-sink.ts';
+import { cleanTags, lineName, type StatsSink, type StatTags, sampleRate } from './stats-sink.ts';
 
 /** Largest datagram that is sent, octets: what passes an Ethernet without being split. */
 const maxDatagramOctets = 1432;
@@ -107,7 +107,7 @@ export class DogStatsdSink implements StatsSink {
   }
 
   #remember(name: string): readonly [name: string, tags: string] {
-    const { name: sentName, tags } = mogrify(this.#mogrifiers, name);
+    const { name: sentName, tags } = mogrify(this.#mogrifiers, lineName(name));
     const all = [...this.#tags, ...tags];
     const sentAs = [sentName, all.length === 0 ? '' : `|#${all.join(',')}`] as const;
     if (this.#sentAs.size >= maxRememberedNames) this.#sentAs = new Map();

@@ -23,6 +23,11 @@ export function cleanTags(tags: StatTags): StatTags {
     .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
 }
 
+/** A name that requests made up must not end its line: the rest would be a statistic of the requester's choice. */
+export function lineName(name: string): string {
+  return /[\n\r]/.test(name) ? name.replaceAll(/[\n\r]/g, '_') : name;
+}
+
 /** The rate with which one line stands for `calls` equal ones. A little less, as receivers round its inverse down. */
 export function sampleRate(calls: number): string {
   return (1 / (calls + 0.01)).toPrecision(12);

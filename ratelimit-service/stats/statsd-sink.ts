@@ -1,7 +1,7 @@
 import net from 'node:net';
 import type { Logger } from '#gateway/base/log.ts';
 import type { Timer, Timers, TimerTarget } from '#gateway/runtime/timers.ts';
-import { cleanTags, type StatsSink, type StatTags, sampleRate } from './stats-sink.ts';
+import { cleanTags, lineName, type StatsSink, type StatTags, sampleRate } from './stats-sink.ts';
 
 /** What waits for the server at most, octets; the rest is dropped and counted. */
 const maxWaitingOctets = 4 * 1024 * 1024;
@@ -60,7 +60,7 @@ export class StatsdSink implements StatsSink, TimerTarget {
   }
 
   counter(name: string, increase: number): void {
-    this.#line(`${name}${this.#suffix}:${increase}|c\n`);
+    this.#line(`${lineName(name)}${this.#suffix}:${increase}|c\n`);
   }
 
   gauge(name: string, value: number): void {

@@ -9,6 +9,7 @@ import { freePorts } from '#test/support/running-program.ts';
 import { until } from '#test/support/until.ts';
 import { VirtualTime } from '#test/support/virtual-time.ts';
 import { addUp, receiveTcp, receiveUdp } from '../support/line-receiver.ts';
+import { limitFolder, ownService, startService } from '../support/running-service.ts';
 
 function logger(): { readonly log: Logger; readonly lines: string[] } {
   const lines: string[] = [];
@@ -50,13 +51,13 @@ test('statsd that is away: what fits waits for it, the rest is dropped and count
     assert.equal(server.lines[0], 'early.__a=b:3|c');
     assert.ok(lines.some((line) => line.startsWith('warning statsd: connected')));
     // What was dropped stays dropped; all goes on.
-    sink.counter('late', 1);
+    sink.counter('late\nforged:9|c\r', 1);
     sink.gauge('level', 7);
     sink.timer('time', 12, 1);
     sink.timer('time', 0, 49);
     sink.flush();
     await until(() => server.lines.length === 10_005 - lost);
-    assert.deepEqual(server.lines.slice(-4, -1), ['late.__a=b:1|c', 'level.__a=b:7|g', 'time.__a=b:12|ms']);
+    assert.deepEqual(server.lines.slice(-4, -1), ['late_forged:9|c_.__a=b:1|c', 'level.__a=b:7|g', 'time.__a=b:12|ms']);
     assert.equal(addUp(server.lines).get('time.__a=b|ms'), 50);
     assert.equal(dropped(sink), lost);
   } finally {
@@ -176,12 +177,12 @@ test('DogStatsD: nobody there costs nothing; lines fill datagrams', async () => 
     [],
     logger().log,
   );
-  sink.counter('c', 2);
+  sink.counter('c\nd', 2);
   sink.gauge('g', 3);
   sink.timer('t', 5, 1);
   await sink.close();
   await until(() => server.lines.length === 3);
-  assert.deepEqual(server.lines, ['c:2|c|#b:x_y,z:1', 'g:3|g|#b:x_y,z:1', 't:5.000000|ms|#b:x_y,z:1']);
+  assert.deepEqual(server.lines, ['c_d:2|c|#b:x_y,z:1', 'g:3|g|#b:x_y,z:1', 't:5.000000|ms|#b:x_y,z:1']);
   server.close();
 });
 
@@ -232,4 +233,18 @@ test('the log: lines as the reference writes them', () => {
     '{"level":"debug","ts":1795000000.000000,"logger":"gostats.loggingsink","msg":"flushing counter","json":{"name":"c.__a=1.__b=2","type":"counter","value":"4.000000"}}\n',
     '{"level":"debug","ts":1795000000.000000,"logger":"gostats.loggingsink","msg":"flushing timer","json":{"name":"t.__a=1.__b=2","type":"timer","value":"3.000000","calls":"2"}}\n',
   ]);
+});
+
+test('Prometheus: a port that is taken is told, and the service goes on', async () => {
+  const folder = limitFolder({ 'a.yaml': 'domain: d' });
+  const taken = await receiveTcp();
+  const env = { BACKEND_TYPE: 'memory', USE_PROMETHEUS: 'true', PROMETHEUS_ADDR: `127.0.0.1:${taken.port}` };
+  const running = await startService(ownService(), folder.root, 1, env);
+  try {
+    assert.match(running.program.output(), /\[error\]\[ratelimit\] prometheus: .*(EADDRINUSE|in use)/s);
+  } finally {
+    await running.program.stop();
+    taken.close();
+    folder.remove();
+  }
 });
