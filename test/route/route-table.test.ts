@@ -347,6 +347,25 @@ describe('actions', () => {
     ]);
   });
 
+  it('the older action dynamic_metadata reads what filters said', () => {
+    const metadataKey = { key: 'ns', path: [{ key: 'a' }] };
+    const rateLimits = [
+      { actions: [{ dynamicMetadata: { descriptorKey: 'd', metadataKey } }] },
+      { actions: [{ dynamicMetadata: { descriptorKey: 'd', metadataKey, defaultValue: 'none' } }] },
+    ];
+    const entry = routes({ match: { prefix: '/' }, route: { cluster: 'c', rateLimits } }).select(
+      head('/'),
+      stream(),
+      0,
+    )!.entry!;
+    const info = stream();
+    const values = (): unknown[] =>
+      entry.rateLimits.map((rule) => rule.descriptor(head('/'), info, entry)?.entries[0]?.value ?? null);
+    assert.deepEqual(values(), [null, 'none']);
+    info.setDynamicMetadata('ns', { a: 'said' });
+    assert.deepEqual(values(), ['said', 'said']);
+  });
+
   it('a virtual host that wants TLS redirects plain requests', () => {
     const { table } = compile({
       virtualHosts: [

@@ -57,19 +57,25 @@ class ServedCall implements RequestDecoder, GrpcTestCall {
 }
 
 /**
- * Starts one over our own codec: a client of @grpc/grpc-js in the same process is then the only user of the runtime's HTTP/2,
+ * Starts one over our own codec, on a free port unless one is given: a client of @grpc/grpc-js in the same process is then the only user of the runtime's HTTP/2,
  * of which Deno's aborts the process when a server's session is shut down after its peer has cancelled a stream.
  */
 export async function startGrpcStreamServer(
   onMessage: (call: GrpcTestCall, message: Uint8Array) => void,
+  port = 0,
 ): Promise<GrpcStreamServer> {
   const calls: GrpcTestCall[] = [];
   const sockets = new Set<Socket>();
-  const server = await startH2TestServer(null, {}, (encoder) => {
-    const call = new ServedCall(encoder, onMessage);
-    calls.push(call);
-    return call;
-  });
+  const server = await startH2TestServer(
+    null,
+    {},
+    (encoder) => {
+      const call = new ServedCall(encoder, onMessage);
+      calls.push(call);
+      return call;
+    },
+    port,
+  );
   server.on('connection', (socket: Socket) => sockets.add(socket));
   return {
     port: (server.address() as AddressInfo).port,

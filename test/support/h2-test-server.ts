@@ -105,6 +105,7 @@ export async function startH2TestServer(
   identity: Identity | null,
   options: Partial<Http2Options> = {},
   newStream: NewStream = (encoder) => new EchoStream(encoder),
+  port: number = Number(process.env['PORT'] ?? 0),
 ): Promise<Server> {
   const merged: Http2Options = { ...defaultHttp2Options, ...options };
   const onConnection = (socket: Socket): void => serve(socket, merged, newStream);
@@ -112,7 +113,7 @@ export async function startH2TestServer(
     identity === null
       ? createServer(onConnection)
       : createTlsServer({ ...identity, ALPNProtocols: ['h2'] }, onConnection);
-  await new Promise<void>((resolve) => server.listen(Number(process.env['PORT'] ?? 0), '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   return server;
 }
 

@@ -89,9 +89,10 @@ export function reportText(octets: Uint8Array): string {
   return JSON.stringify(toJson(reports, decodeMessage(reports.typeName, octets), { registry: protoRegistry() }));
 }
 
-/** Starts one; `onUsage` answers each usage with bucket actions (JSON), none for silence. */
+/** Starts one; `onUsage` answers each usage with bucket actions (JSON), none for silence. `port` 0: a free one. */
 export async function startQuotaServer(
   onUsage: (usage: ReportedUsage) => readonly JsonValue[] = () => [],
+  port = 0,
 ): Promise<QuotaServer> {
   const usages: ReportedUsage[] = [];
   const waiting = new Set<() => void>();
@@ -106,7 +107,7 @@ export async function startQuotaServer(
       if (actions.length > 0) call.send(quotaResponse(...actions));
     }
     for (const check of [...waiting]) check();
-  });
+  }, port);
   return {
     port: server.port,
     usages,

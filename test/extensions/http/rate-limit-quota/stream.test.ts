@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { Buffer } from 'node:buffer';
 import { describe, it } from 'node:test';
-import { assign } from '#test/support/quota-server.ts';
+import fc from 'fast-check';
+import { assign, quotaResponse } from '#test/support/quota-server.ts';
 import { bucketNamed, byHeader, denyAll, one, oneId, QuotaWorld } from './quota-world.ts';
 
 describe('rate_limit_quota: the stream', () => {
@@ -73,5 +75,23 @@ describe('rate_limit_quota: the stream', () => {
     );
     world.time.advance(60_000);
     assert.equal(world.streams.length, 2);
+  });
+
+  it('whatever comes, nothing throws, and requests are answered', () => {
+    fc.assert(
+      fc.property(fc.array(fc.uint8Array({ maxLength: 60 }), { maxLength: 6 }), fc.boolean(), (messages, real) => {
+        const world = new QuotaWorld(one());
+        world.ask();
+        const good = Buffer.from(quotaResponse(assign(oneId, denyAll, '1s')));
+        for (const octets of messages) {
+          const mixed = real ? Buffer.concat([good.subarray(0, octets.length), octets]) : octets;
+          world.streams.at(-1)!.callbacks.onMessage(mixed);
+        }
+        world.ask();
+        world.time.advance(20_000);
+        assert.equal(world.stat('connected'), 1);
+      }),
+      { numRuns: 100, seed: 5 },
+    );
   });
 });
