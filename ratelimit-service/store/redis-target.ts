@@ -44,6 +44,8 @@ export function clientOptions(target: RedisTarget, reconnect: JitteredBackoff): 
     lazyConnect: true,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
+    // A server may say that there is a subscription; there is none.
+    autoResubscribe: false,
     maxRetriesPerRequest: 0,
     // Not before the role is known: sentinels may still name a master that no longer is one.
     enableReadyCheck: target.type === 'sentinel',

@@ -46,13 +46,50 @@ for (const [title, text] of nonsense) {
   });
 }
 
+const unasked: readonly string[] = [
+  '$-1\r\n',
+  '*-1\r\n',
+  '_\r\n',
+  '*0\r\n',
+  '-ERR bye\r\n',
+  '#t\r\n',
+  '%1\r\n+a\r\n+b\r\n',
+  '(123\r\n',
+  ',1.5\r\n',
+  '!5\r\nERR x\r\n',
+  '=7\r\ntxt:abc\r\n',
+  '|1\r\n+a\r\n+b\r\n:3\r\n',
+  '>0\r\n',
+  '>1\r\n_\r\n',
+  '>1\r\n$9\r\nsubscribe\r\n',
+  '>3\r\n$9\r\nsubscribe\r\n+a\r\n:1\r\n',
+  '>3\r\n$12\r\nsunsubscribe\r\n+a\r\n:0\r\n',
+];
+
+for (const extra of unasked) {
+  test(`nobody asked for ${JSON.stringify(extra)}: it ends no process and is no call's answer`, async () => {
+    const fake = await startFakeRedis();
+    const { store } = await openRedisStore(fake.port, short);
+    try {
+      assert.equal(await addTo(store, 'a'), 1);
+      fake.misbehave = sayOnce(extra);
+      assert.equal(await addTo(store, 'a'), 2);
+      await untilCounted(store, 'a');
+      assert.equal(await untilCounted(store, 'a'), fake.counters.get('a'));
+    } finally {
+      store.close();
+      await fake.close();
+    }
+  });
+}
+
 test('an answer that nobody asked for: the connection is not trusted any more, and no call gets it', async () => {
   const fake = await startFakeRedis();
   const { store, stats } = await openRedisStore(fake.port, short);
   try {
     assert.equal(await addTo(store, 'a'), 1);
     // The answer to EXPIRE has another one behind it.
-    fake.misbehave = answerTwiceOnce();
+    fake.misbehave = sayOnce(':999\r\n');
     assert.equal(await addTo(store, 'a'), 2);
     const next = await untilCounted(store, 'a');
     assert.equal(next, fake.counters.get('a'));
@@ -64,12 +101,12 @@ test('an answer that nobody asked for: the connection is not trusted any more, a
   }
 });
 
-/** Once, says a number more than it was asked for. */
-function answerTwiceOnce(): (socket: net.Socket, reply: string) => void {
+/** Says this once, behind the answer to EXPIRE. */
+function sayOnce(extra: string): (socket: net.Socket, reply: string) => void {
   let said = 0;
   return (socket, reply) => {
     said++;
-    socket.write(said === 2 ? `${reply}:999\r\n` : reply);
+    socket.write(said === 2 ? reply + extra : reply);
   };
 }
 
