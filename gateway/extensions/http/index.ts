@@ -16,8 +16,8 @@ import { headerMutationExtension } from './header-mutation/header-mutation-exten
 import { healthCheckExtension } from './health-check/health-check-extension.ts';
 import { jwtAuthnExtension } from './jwt-authn/jwt-authn-extension.ts';
 import { localRateLimitExtension } from './local-ratelimit/local-rate-limit-extension.ts';
-import { rateLimitExtension } from './ratelimit/rate-limit-extension.ts';
 import { rateLimitQuotaExtension } from './rate-limit-quota/rate-limit-quota-extension.ts';
+import { rateLimitExtension } from './ratelimit/rate-limit-extension.ts';
 import { rbacExtension } from './rbac/rbac-extension.ts';
 import { routerExtension } from './router/router-extension.ts';
 
