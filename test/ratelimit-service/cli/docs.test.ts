@@ -3,6 +3,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { loadLimitConfig } from '#ratelimit/config/config-loader.ts';
+import { findDomain, findRule } from '#ratelimit/limiter/find-rule.ts';
+import { StatsStore } from '#ratelimit/limiter/stats-store.ts';
+import { envoyDescriptors } from '#ratelimit/simulate/envoy-rate-limits.ts';
 import { ratelimit } from './run-command.ts';
 
 const docs = readFileSync(new URL('../../../docs/ratelimit.md', import.meta.url), 'utf8');
@@ -70,4 +74,48 @@ test('the commands of docs/ratelimit.md run, and print what is said there', asyn
   const example = /\n {4}access\.log \(envoy\).*?\n\n(?=\S)/s.exec(docs)![0].trim().split('\n');
   const first = outputs.find((out) => out.startsWith('access.log'))!.split('\n');
   for (const line of example) assert.ok(first.includes(line.replace(/^ {4}/, '')), line);
+});
+
+const yamlBlocks = [...docs.matchAll(/```yaml\n(.*?)```/gs)].map(([, block]) => block!);
+
+test('the configurations of docs/ratelimit.md are taken, and its rate_limits are understood', () => {
+  const limitsBlocks = yamlBlocks.filter((block) => block.startsWith('domain:'));
+  assert.ok(limitsBlocks.length >= 6, `${limitsBlocks.length}`);
+  for (const text of limitsBlocks) loadLimitConfig([{ name: text, text }], false, new StatsStore());
+  const actions = yamlBlocks.filter((block) => /^rate_limits:/m.test(block));
+  assert.ok(actions.length >= 2);
+  for (const text of actions) assert.ok(envoyDescriptors(text, text, null, 0).length > 0);
+});
+
+test('the table of what a descriptor meets is true', () => {
+  const section = /## How a limit is found\n.*?(?=\n## )/s.exec(docs)![0];
+  const stats = new StatsStore();
+  const [, text] = /```yaml\n(.*?)```/s.exec(section)!;
+  const domain = findDomain(loadLimitConfig([{ name: 'docs', text: text! }], false, stats), 'edge')!;
+  const rows = [...section.matchAll(/^\| (`.*?=.*?) +\| (?:`([^`]*)`|nothing)/gm)];
+  assert.ok(rows.length >= 5);
+  for (const [row, descriptor, expected] of rows) {
+    const entries = [...descriptor!.matchAll(/`([^=`]*)=([^`]*)`/g)].map(([, key, value]) => ({
+      key: key!,
+      value: value!,
+    }));
+    const found = findRule(domain, 'edge', entries, stats);
+    assert.equal(found?.rules[0]?.fullKey, expected, row);
+  }
+});
+
+test('links inside of the page lead somewhere', () => {
+  const anchors = new Set(
+    [...docs.matchAll(/^#+ (.*)$/gm)].map(([, title]) =>
+      title!
+        .toLowerCase()
+        .replaceAll(/[^a-z0-9 _-]/g, '')
+        .replaceAll(' ', '-'),
+    ),
+  );
+  const links = [...docs.matchAll(/\]\(#([^)]*)\)/g)].map(([, anchor]) => anchor!);
+  assert.deepEqual(
+    links.filter((anchor) => !anchors.has(anchor)),
+    [],
+  );
 });
