@@ -102,6 +102,9 @@ export class AdsClient implements AdsStreamCallbacks, TimerTarget, StatSource {
       this.#refuse(response.nonce, problem);
       return;
     }
+    // A server that did not wait for the refusal of the set before needs it no more.
+    this.#refusal = null;
+    this.#refusalTimer.disable();
     this.#refusalPauseMs = 0;
     this.#version = response.versionInfo;
     this.#send(response.nonce, '');

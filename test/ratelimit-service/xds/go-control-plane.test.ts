@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
-import { goControlPlaneTest, startGoControlPlane } from '#test/support/go-control-plane.ts';
+import { type ControlPlaneEvent, goControlPlaneTest, startGoControlPlane } from '#test/support/go-control-plane.ts';
+import { findPeer } from '#test/support/peers.ts';
 import { RateLimitClient } from '#test/support/rate-limit-client.ts';
+import { startRedis } from '#test/support/redis.ts';
 import { until } from '#test/support/until.ts';
+import {
+  limitFolder,
+  ownService,
+  type RunningService,
+  startService as startProcess,
+} from '../support/running-service.ts';
 import { startService } from '../support/start-service.ts';
 import { madeConfig } from '../support/xds-configs.ts';
 
@@ -68,5 +76,63 @@ goControlPlaneTest('rules come from a management server, are refused with a reas
     client.close();
     await service.close();
     await server.kill();
+  }
+});
+
+goControlPlaneTest('beside the reference service: the same answers to the same sets', async (program) => {
+  const [reference, redisServer] = [findPeer('reference-ratelimit'), findPeer('redis-server')];
+  if (reference === null || redisServer === null) return;
+  const server = await startGoControlPlane(program);
+  const redis = await startRedis(redisServer);
+  const folder = limitFolder();
+  const started: RunningService[] = [];
+  const first = [madeConfig('one', 'd', [{ key: 'a', limit: 2 }])];
+  server.setConfigs('v1', first);
+  try {
+    for (const [node, command] of [
+      ['theirs', [reference]],
+      ['ours', ownService()],
+    ] as const) {
+      const env = {
+        CONFIG_TYPE: 'GRPC_XDS_SOTW',
+        CONFIG_GRPC_XDS_SERVER_URL: `127.0.0.1:${server.port}`,
+        CONFIG_GRPC_XDS_NODE_ID: node,
+        DISABLE_STATS: 'true',
+      };
+      started.push(await startProcess(command, folder.root, redis.port, env));
+    }
+    const accepted = async (version: string): Promise<void> => {
+      for (const node of ['theirs', 'ours']) {
+        await server.event((told) => told.event === 'request' && told.node === node && told.version === version);
+      }
+    };
+    const refused = async (part: string): Promise<void> => {
+      for (const node of ['theirs', 'ours']) {
+        await server.event((told) => told.node === node && told.error?.includes(part) === true);
+      }
+    };
+    await accepted('v1');
+    server.setConfigs('v2', [madeConfig('two', 'd', [{ key: 'b', limit: 1 }]), madeConfig('three', 'd', [])]);
+    await refused('duplicate domain');
+    server.setConfigs('v3', [madeConfig('two', 'd', [{ key: 'b', limit: 1, unit: 5 }])]);
+    await accepted('v3');
+    server.setConfigs('v4', [madeConfig('four', '', [])]);
+    await refused('empty domain');
+    server.setConfigs('v5', first);
+    await accepted('v5');
+    // A refused set is sent again and again, with its resources in any order: how often is not compared.
+    const plain = (error: string): string => error.replace(/^(two|three): duplicate/, 'one of them: duplicate');
+    const answers = (node: string): string[] =>
+      server.events
+        .filter((told: ControlPlaneEvent) => told.event === 'request' && told.node === node)
+        .map(({ version = '', error = '' }) => `${version} ${plain(error)}`)
+        .filter((answer, i, all) => answer !== all[i - 1]);
+    assert.deepEqual(answers('ours'), answers('theirs'));
+    assert.equal(answers('ours').length, 6);
+  } finally {
+    for (const { program: running } of started) await running.stop();
+    await redis.program.stop();
+    await server.kill();
+    folder.remove();
   }
 });

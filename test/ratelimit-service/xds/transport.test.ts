@@ -2,9 +2,13 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { test } from 'node:test';
 import type { IssuedCertificate } from '#certs/ca/issued-certificate.ts';
 import { createAuthority, issueLeaf } from '#certs/ca/x509-toolkit.ts';
+import { createMessage, decodeMessage, encodeMessage, packAny } from '#gateway/proto/registry.ts';
+import type { DiscoveryRequest, DiscoveryResponse } from '#proto-types/envoy/service/discovery/v3/discovery_pb.ts';
 import { goControlPlaneTest, startGoControlPlane } from '#test/support/go-control-plane.ts';
+import { startGrpcStreamServer } from '#test/support/grpc-stream-server.ts';
 import { until } from '#test/support/until.ts';
 import { startService } from '../support/start-service.ts';
 import { madeConfig } from '../support/xds-configs.ts';
@@ -141,5 +145,45 @@ goControlPlaneTest('a start that waits for rules can be stopped', async (program
     await server.event(({ event }) => event === 'close');
   } finally {
     await server.kill();
+  }
+});
+
+test('a set that is accepted makes the refusal of the one before it needless', async () => {
+  const requests: DiscoveryRequest[] = [];
+  const server = await startGrpcStreamServer((_call, message) => {
+    requests.push(decodeMessage<DiscoveryRequest>('envoy.service.discovery.v3.DiscoveryRequest', message));
+  });
+  const { service } = await startService({
+    CONFIG_TYPE: 'GRPC_XDS_SOTW',
+    CONFIG_GRPC_XDS_SERVER_URL: `127.0.0.1:${server.port}`,
+    FORCE_START_WITHOUT_INITIAL_CONFIG: 'true',
+  });
+  const send = (nonce: string, domain: string): void => {
+    const config = {
+      ...packAny(createMessage('ratelimit.config.ratelimit.v3.RateLimitConfig')),
+      value: madeConfig('x', domain, []),
+    };
+    const response = { versionInfo: `v${nonce}`, nonce, resources: [config] };
+    server.calls[0]!.send(
+      encodeMessage(createMessage<DiscoveryResponse>('envoy.service.discovery.v3.DiscoveryResponse', response)),
+    );
+  };
+  const answers = (): string[] =>
+    requests.slice(1).map(({ responseNonce, errorDetail }) => `${responseNonce} ${errorDetail === undefined}`);
+  try {
+    await until(() => requests.length === 1);
+    // The third refusal in a row would wait for 200 ms; a server that does not wait sends a good set meanwhile.
+    for (const nonce of ['1', '2']) {
+      send(nonce, '');
+      await until(() => answers().length === Number(nonce));
+    }
+    send('3', '');
+    send('4', 'd');
+    await until(() => answers().length === 3);
+    for (let i = 0; i < 20; i++) await new Promise((done) => setTimeout(done, 20));
+    assert.deepEqual(answers(), ['1 false', '2 false', '4 true']);
+  } finally {
+    await service.close();
+    server.close();
   }
 });
