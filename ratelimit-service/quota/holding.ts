@@ -1,6 +1,13 @@
 import type { QuotaBucket } from './quota-bucket.ts';
 import type { Strategy } from './strategy.ts';
 
+/** Demand is what came in at least this long, milliseconds. */
+const leastDemandMs = 1000;
+
+/** Report intervals that are counted on, seconds. */
+const leastIntervalSeconds = 0.5;
+const mostIntervalSeconds = 60;
+
 /** Where a holding's assignments go: its stream. */
 export interface AssignmentSink {
   /** Sends with this turn's other actions. */
@@ -16,6 +23,9 @@ export class Holding {
   held = 0;
   /** Requests a second that it would let through if it could; -1 until that is known. */
   demand = -1;
+  /** Requests reported since `demandAtMs`. */
+  #reported = 0;
+  #demandAtMs = 0;
   /** Seconds between its reports; Envoy's five until they are known. */
   intervalSeconds = 5;
   /** Monotonic milliseconds; 0 before the first report. */
@@ -37,6 +47,28 @@ export class Holding {
     this.stream = stream;
     this.bucket = bucket;
     this.usedAtMs = nowMs;
+  }
+
+  /** Notes a report. `elapsedSeconds` is what the client says of the time it is about; that of the first one counts. */
+  note(requests: number, elapsedSeconds: number, nowMs: number): void {
+    if (this.reportedAtMs === 0) this.#demandAtMs = nowMs - elapsedSeconds * 1000;
+    else {
+      const seconds = (nowMs - this.reportedAtMs) / 1000;
+      this.intervalSeconds = Math.min(
+        mostIntervalSeconds,
+        Math.max(leastIntervalSeconds, seconds, this.intervalSeconds / 2),
+      );
+    }
+    this.reportedAtMs = nowMs;
+    if (requests > 0) this.usedAtMs = nowMs;
+    this.#reported += requests;
+    const sinceMs = nowMs - this.#demandAtMs;
+    // A second at least: Envoy's second report may follow its first at once.
+    if (sinceMs < leastDemandMs) return;
+    const rate = (this.#reported * 1000) / sinceMs;
+    this.demand = this.demand < 0 ? rate : Math.max(rate, (rate + this.demand) / 2);
+    this.#reported = 0;
+    this.#demandAtMs = nowMs;
   }
 
   /** Tells the client what to do, or extends it. */

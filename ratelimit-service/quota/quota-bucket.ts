@@ -8,9 +8,6 @@ import { PlainAllocation, type ShadowCount } from './plain-allocation.ts';
 import { sameQuotaLimit } from './quota-limit.ts';
 import type { Strategy } from './strategy.ts';
 
-/** What a report is taken for at least, seconds: Envoy's first one says 0, and its second may follow at once. */
-const leastReportSeconds = 1;
-
 /** One bucket of a domain, with all the streams of this replica that have it. */
 export class QuotaBucket {
   readonly domain: string;
@@ -54,22 +51,14 @@ export class QuotaBucket {
   /** A client says what became of its requests since it last did. */
   onReport(holding: Holding, elapsedSeconds: number, allowed: number, denied: number): void {
     const nowMs = this.#world.clock.nowMs();
-    const first = holding.reportedAtMs === 0;
-    const sinceMs = first ? elapsedSeconds * 1000 : nowMs - holding.reportedAtMs;
-    const seconds = Math.max(leastReportSeconds, sinceMs / 1000);
-    if (!first) holding.intervalSeconds = Math.min(60, Math.max(seconds, holding.intervalSeconds / 2));
-    if (!first || elapsedSeconds > 0) {
-      const rate = (allowed + denied) / seconds;
-      holding.demand = holding.demand < 0 ? rate : Math.max(rate, (rate + holding.demand) / 2);
-    }
-    holding.reportedAtMs = nowMs;
-    if (allowed + denied > 0) holding.usedAtMs = nowMs;
+    const since = holding.reportedAtMs === 0 ? elapsedSeconds : (nowMs - holding.reportedAtMs) / 1000;
+    holding.note(allowed + denied, elapsedSeconds, nowMs);
     for (const stats of this.#stats) {
       stats.totalHits += allowed + denied;
       stats.withinLimit += allowed;
       stats.overLimit += denied;
     }
-    for (const shadow of this.#shadows) shadow.onReport(allowed, seconds);
+    for (const shadow of this.#shadows) shadow.onReport(allowed, since);
     this.#allocation.onReport(holding, allowed);
   }
 

@@ -26,7 +26,7 @@ export interface QuotaOptions extends AllocationOptions {
 }
 
 const maxIdEntries = 16;
-const maxIdOctets = 2048;
+const maxIdOctets = 8192;
 
 /** Looks for idle clients and for assignments to extend, so often in each time to live. */
 const looksPerTtl = 4;

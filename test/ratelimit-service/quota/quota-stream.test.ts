@@ -183,7 +183,7 @@ test('buckets are bounded in number and size', async () => {
   const { replicas } = quotaWorld(yaml, 1, { maxBucketsPerStream: 2, maxBuckets: 3 });
   const [replica] = replicas;
   const stream = new RawStream(replica!);
-  stream.report('edge', ['a=1', 1, 0], ['a=2', 1, 0], ['a=3', 1, 0], [`a=${'x'.repeat(3000)}`, 1, 0]);
+  stream.report('edge', ['a=1', 1, 0], ['a=2', 1, 0], ['a=3', 1, 0], [`a=${'x'.repeat(9000)}`, 1, 0]);
   await turn();
   assert.deepEqual(stream.news(), ['a=1: allow', 'a=2: allow']);
   assert.equal(replica!.stats.refused, 2);

@@ -23,14 +23,14 @@ class World {
   readonly demand: number[];
   readonly #debt: number[];
 
-  constructor(seed: number, rule: string, replicas: number, clients: number, carryOver: CarryOver) {
+  constructor(seed: number, rule: string, replicas: number, clients: number, carryOver: CarryOver, reportMs = 5000) {
     this.random = createSeededRandom(seed);
     const behind = new MemoryStore(this.time);
     const yaml = `domain: d\ndescriptors: [{ key: k, rate_limit: { ${rule} } }]`;
     this.stores = Array.from({ length: replicas }, () => new DelayedStore(behind));
     this.replicas = this.stores.map((store) => new Replica(this.time, store, yaml));
     this.clients = Array.from({ length: clients }, (_, i) => {
-      const client = new QuotaClient('k=v', this.time, carryOver, this.random.next() * 5000);
+      const client = new QuotaClient('k=v', this.time, carryOver, this.random.next() * reportMs, reportMs);
       client.connect(this.replicas[i % replicas]!);
       return client;
     });
@@ -141,6 +141,18 @@ for (const seed of [firstSeed, firstSeed + 1, firstSeed + 2]) {
     assert.ok(world.passed >= limit * 0.9, `${world.passed}`);
   });
 }
+
+test('clients that report often use nearly all of a limit, and no more', async () => {
+  const world = new World(firstSeed, 'unit: minute, requests_per_unit: 300', 2, 6, 'api', 208);
+  world.demand.fill(2);
+  for (let minute = 0; minute < 3; minute++) {
+    const before = world.passed;
+    const end = (Math.floor(world.time.wallMs() / 60_000) + 1) * 60_000;
+    while (world.time.wallMs() < end - stepMs) await world.step();
+    assert.ok(world.passed - before <= 300 && world.passed - before >= 285, `${world.passed - before}`);
+    await world.step();
+  }
+});
 
 test('while the store is away nobody gets more, and assignments of a rate end', async () => {
   const world = new World(firstSeed, 'unit: second, requests_per_unit: 20', 1, 3, 'envoy');

@@ -5,7 +5,7 @@ import { RawStream, type Replica } from './quota-world.ts';
 /** What Envoy does with the tokens of a bucket that another one replaces: its own way, or the API's (a new one is full). */
 export type CarryOver = 'envoy' | 'api';
 
-/** A proxy with one bucket: lets through what it was assigned, denies without an assignment, reports every five seconds. */
+/** A proxy with one bucket: lets through what it was assigned, denies without an assignment, reports from time to time. */
 export class QuotaClient {
   readonly id: string;
   passed = 0;
@@ -21,8 +21,10 @@ export class QuotaClient {
   #allowed = 0;
   #denied = 0;
   #reportAtMs: number;
+  readonly #intervalMs: number;
 
-  constructor(id: string, time: VirtualTime, carryOver: CarryOver, firstReportMs: number) {
+  constructor(id: string, time: VirtualTime, carryOver: CarryOver, firstReportMs: number, intervalMs: number) {
+    this.#intervalMs = intervalMs;
     this.id = id;
     this.#time = time;
     this.#carryOver = carryOver;
@@ -73,7 +75,7 @@ export class QuotaClient {
   /** Reports when it is time. */
   tick(): void {
     if (this.#time.nowMs() < this.#reportAtMs) return;
-    this.#reportAtMs += 5000;
+    this.#reportAtMs += this.#intervalMs;
     if (this.#stream === null) return;
     this.#stream.report('d', [this.id, this.#allowed, this.#denied]);
     this.#allowed = 0;
