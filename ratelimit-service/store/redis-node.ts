@@ -31,6 +31,9 @@ export interface RedisNodeOptions {
   readonly name: string;
 }
 
+/** So many batches without an answer, one after the other, and the connection is not trusted any more. */
+const maxSilentBatches = 5;
+
 /** Counters that Redis owes, whether somebody waits for them or not. Shared by the nodes of a cluster. */
 export class InFlight {
   count = 0;
@@ -51,6 +54,7 @@ export class RedisNode implements TurnTask, BatchSender {
   readonly #name: string;
   #open: RedisBatch | null = null;
   #refusal = '';
+  #silentBatches = 0;
 
   constructor(link: RedisLink, options: RedisNodeOptions, inFlight: InFlight) {
     this.stats = options.stats;
@@ -117,6 +121,7 @@ export class RedisNode implements TurnTask, BatchSender {
   }
 
   onVerdict(ticket: number, fault: RedisErrorKind | null): void {
+    this.#silentBatches = fault === 'timeout' ? this.#silentBatches + 1 : 0;
     if (fault === null) {
       this.#link.onWorking();
       if (this.#breaker.onSuccess(ticket)) {
@@ -132,7 +137,8 @@ export class RedisNode implements TurnTask, BatchSender {
       this.#log.warning(`redis ${this.#name} is not asked for a while: its circuit is open (${fault})`);
     }
     // A server that has gone silent may have been replaced without a word: the connection would never tell.
-    const silent = opened && fault === 'timeout';
+    const silent = fault === 'timeout' && (opened || this.#silentBatches >= maxSilentBatches);
+    if (silent) this.#silentBatches = 0;
     if (silent || fault === 'garbage' || isWrongServer(fault)) this.#link.renew();
   }
 
