@@ -97,6 +97,7 @@ function readDocument(file: string, text: string): RawConfig {
   const syntax = document.errors[0];
   if (syntax !== undefined) {
     const line = lines.linePos(syntax.pos[0]).line;
+    if (syntax.message.startsWith('Maximum call stack')) throw new RangeError(syntax.message);
     throw yamlError(file, syntax.message.split('\n')[0]!.replace(/ at line \d+, column \d+:?$/, ''), line);
   }
   const problems = new TypeProblems(file, lines, document);

@@ -335,8 +335,8 @@ export const goodCases: readonly ValidationCase[] = [
     message: null,
   },
   {
-    name: 'ten thousand descriptors',
-    yaml: `${d}${Array.from({ length: 10_000 }, (_, i) => `- { key: k, value: v${i}, ${limit} }`).join('\n')}`,
+    name: 'five hundred descriptors',
+    yaml: `${d}${Array.from({ length: 500 }, (_, i) => `- { key: k, value: v${i}, ${limit} }`).join('\n')}`,
     message: null,
   },
 ];
@@ -349,8 +349,8 @@ export const hostileCases: readonly ValidationCase[] = [
     message: 'error loading config file: yaml: document contains excessive aliasing',
   },
   {
-    name: 'a thousand levels',
-    yaml: `domain: d\ndescriptors: ${'['.repeat(1000)}${']'.repeat(1000)}`,
+    name: 'a hundred levels',
+    yaml: `domain: d\ndescriptors: ${'['.repeat(100)}${']'.repeat(100)}`,
     message: 'config error, yaml file contains list of type other than map: [[',
   },
   {

@@ -85,10 +85,14 @@ test('an anchor that contains itself and nesting without end are refused', () =>
   const own = load('domain: d\ndescriptors: &a\n- { key: k, descriptors: *a }').error;
   assert.equal(own, `${file}: error loading config file: yaml: anchor 'a' value contains itself`);
   const deep = load(`domain: d\ndescriptors: ${'['.repeat(100_000)}`).error;
-  assert.ok(deep?.startsWith(`${file}: error loading config file: yaml: `), `${deep}`);
+  assert.equal(deep, `${file}: error loading config file: yaml: the nesting is too deep`);
 });
 
-test('ten thousand uses of an alias are no bomb', () => {
+test('ten thousand descriptors are read, and ten thousand uses of an alias are no bomb', () => {
+  const plain = Array.from({ length: 10_000 }, (_, i) => `- { key: k, value: v${i}, rate_limit: { unit: day } }`).join(
+    '\n',
+  );
+  assert.equal(load(`domain: d\ndescriptors:\n${plain}`).rules.length, 10_001);
   const uses = Array.from({ length: 10_000 }, (_, i) => `- { key: k, value: v${i}, rate_limit: *l }`).join('\n');
   const yaml = `domain: d\ndescriptors:\n- { key: k, rate_limit: &l { unit: day, requests_per_unit: 1 } }\n${uses}`;
   assert.equal(load(yaml).rules.length, 10_002);

@@ -154,9 +154,12 @@ function currentSecond(): number {
   return Math.floor(Date.now() / 1000);
 }
 
-/** The second that has enough left of it. */
+/**
+ * The second that has enough left of it. Not the first of a minute: the window of a second has the key of the minute then,
+ * in both services, and the key ends when that of a second does.
+ */
 async function safeSecond(): Promise<number> {
-  while (Date.now() % 1000 > safeMs) await delay(1001 - (Date.now() % 1000));
+  while (Date.now() % 1000 > safeMs || currentSecond() % 60 === 0) await delay(1001 - (Date.now() % 1000));
   return currentSecond();
 }
 
