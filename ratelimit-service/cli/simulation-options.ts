@@ -46,6 +46,7 @@ export function simulationOptions(given: GivenFlags): Omit<SimulationOptions, 'o
       quotaMode: given.has('quota-mode'),
       escapeKeys: given.oneOf('key-format', ['reference', 'escaped'], 'reference') === 'escaped',
       allOrNothing: given.has('all-or-nothing'),
+      holdBack: given.has('hold-back'),
       maxCounters: wholeNumber(given, 'max-keys', 1_000_000),
     },
     orderUs: given.lifetime('order', 60_000) * 1000,

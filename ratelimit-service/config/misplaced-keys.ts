@@ -30,7 +30,11 @@ const descriptor: Part = {
   ],
   below: { descriptors: () => descriptor, rate_limit: () => rateLimit, rate_limits: () => rateLimit },
 };
-const file: Part = { name: 'the file', keys: ['domain', 'failure_mode', 'descriptors'], below: { descriptors: () => descriptor } };
+const file: Part = {
+  name: 'the file',
+  keys: ['domain', 'failure_mode', 'descriptors'],
+  below: { descriptors: () => descriptor },
+};
 const parts: readonly Part[] = [file, descriptor, rateLimit, replaces];
 
 /**

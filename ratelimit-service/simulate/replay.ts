@@ -29,6 +29,8 @@ const maxPlans = 16_384;
 export interface ReplayOptions extends PlanOptions {
   /** ALL_OR_NOTHING */
   readonly allOrNothing: boolean;
+  /** STOP_CACHE_KEY_INCREMENT_WHEN_OVERLIMIT */
+  readonly holdBack: boolean;
   /** MEMORY_MAX_COUNTERS */
   readonly maxCounters: number;
 }
@@ -101,7 +103,7 @@ export class Replay implements LimitWaiter {
     this.#clock = clock;
     this.#options = options;
     const store = new MemoryStore(clock, options.maxCounters);
-    this.#limiter = new RateLimiter(store, clock, stats, null, false, options.allOrNothing);
+    this.#limiter = new RateLimiter(store, clock, stats, null, options.holdBack, options.allOrNothing);
     for (const domain of config.domains.values()) this.#addReports(domain);
   }
 
@@ -183,7 +185,7 @@ export class Replay implements LimitWaiter {
     report.hits += each.hits;
     const shown = (): string => this.#shown(call, index);
     const inFlight = each.take!.algorithm === LimitAlgorithm.Concurrency;
-    const counts = inFlight || !(each.takes || this.#options.allOrNothing);
+    const counts = inFlight || !(each.takes || this.#options.allOrNothing || this.#options.holdBack);
     const most = inFlight ? Math.min(after, each.rule!.requestsPerUnit) : after;
     report.notePeak(each.key, shown, each.hits, counts ? most : -1, timeUs);
     if (!isOverLimit(each, after)) return;

@@ -308,6 +308,17 @@ test('all or nothing: what one rule refuses counts on no other', async () => {
   assert.deepEqual(peaks, [4, 1000]); // what was asked for, not only what was let in
 });
 
+test('what is held back when another rule is over is not counted', async () => {
+  const log = logOf('held.log', '/a', '/a', '/a', '/a', '/b');
+  const flags = ['--config', config, '--log', log, ...path, '--descriptor', 'octets=x', '--hits', '250'];
+  const lines = async (...more: string[]): Promise<number[]> => {
+    const { limited } = await simulate(...flags, ...more);
+    return limited.map(({ line }) => line);
+  };
+  assert.deepEqual(await lines(), [3, 4, 5]);
+  assert.deepEqual(await lines('--hold-back'), [3, 4]);
+});
+
 test('a full store is told, and lets pass', async () => {
   const log = logOf('many.log', '/1', '/2', '/3', '/1', '/1');
   const { limited, summary } = await simulate('--config', config, '--log', log, ...path, '--max-keys', '2');
