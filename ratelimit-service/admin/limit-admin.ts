@@ -95,7 +95,14 @@ export class LimitAdmin {
     for (const key of keys) cache?.forget(key);
     // Others have a local cache when this instance has one.
     const told = cache !== null && notes.shared;
-    if (told) await this.#kept(notes.announceReset(keys));
+    if (told) {
+      await notes.announceReset(keys).catch((error: Error) => {
+        throw new AdminFailure(
+          503,
+          `the counters are deleted, but local caches elsewhere were not told: ${error.message}`,
+        );
+      });
+    }
     return { domain, descriptor: entries, counters, others_within_ms: told ? notes.staleMs : 0 };
   }
 

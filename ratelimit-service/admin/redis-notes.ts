@@ -20,6 +20,9 @@ export interface RedisNotesOptions {
 const resetMs = 30_000;
 const resetPolls = 5;
 
+/** Longest wait for the answer to a write, milliseconds. */
+const writeMs = 2000;
+
 /** An answer that has not come after so many intervals is no longer waited for. */
 const patience = 5;
 
@@ -94,7 +97,7 @@ export class RedisNotes implements SharedNotes, TimerTarget {
   /** Looks for the first time, and from now on at every interval. */
   async start(): Promise<void> {
     this.#timer.enable(this.#options.pollMs);
-    await this.#look();
+    await this.#lookNow();
   }
 
   onTimer(): void {
@@ -105,15 +108,17 @@ export class RedisNotes implements SharedNotes, TimerTarget {
 
   async addExemption(wish: ExemptionWish, forMs: number): Promise<Exemption | null> {
     const text = JSON.stringify(wish);
-    const ends = await this.#redis.eval(addScript, 1, this.#key, `e:${wish.id}`, text, forMs, maxExemptions);
+    const ends = await this.#within(
+      this.#redis.eval(addScript, 1, this.#key, `e:${wish.id}`, text, forMs, maxExemptions),
+    );
     if (ends === -1) return null;
-    await this.#look();
+    await this.#lookNow();
     return { ...wish, until_ms: Number(ends) };
   }
 
   async removeExemption(id: string): Promise<boolean> {
-    const gone = await this.#redis.eval(removeScript, 1, this.#key, `e:${id}`);
-    await this.#look();
+    const gone = await this.#within(this.#redis.eval(removeScript, 1, this.#key, `e:${id}`));
+    await this.#lookNow();
     return gone === 1;
   }
 
@@ -121,12 +126,27 @@ export class RedisNotes implements SharedNotes, TimerTarget {
     this.#reader.onReset(keys);
     const name = `r:${this.#options.random.uuid()}`;
     const lifeMs = Math.max(resetMs, resetPolls * this.#options.pollMs);
-    await this.#redis.eval(addScript, 1, this.#key, name, JSON.stringify(keys), lifeMs, 0);
+    await this.#within(this.#redis.eval(addScript, 1, this.#key, name, JSON.stringify(keys), lifeMs, 0));
   }
 
   close(): void {
     this.#closed = true;
     this.#timer.disable();
+  }
+
+  /** Rejects when a Redis that hangs does not answer in time: what was asked may still be done later. */
+  async #within<T>(answer: Promise<T>): Promise<T> {
+    return await new Promise((resolve, reject) => {
+      const late = (): void => reject(new Error(`no answer within ${writeMs} ms; it may still be done later`));
+      const timer = this.#options.timers.create({ onTimer: late });
+      timer.enable(writeMs);
+      answer.then(resolve, reject).finally(() => timer.disable());
+    });
+  }
+
+  /** Looks, and does not wait for a Redis that hangs. */
+  async #lookNow(): Promise<void> {
+    await this.#within(this.#look()).catch((error: Error) => this.#failed(error));
   }
 
   async #look(): Promise<void> {

@@ -7,6 +7,7 @@ import { Redis } from 'ioredis';
 import { peerTest } from '#test/support/peers.ts';
 import { RateLimitClient } from '#test/support/rate-limit-client.ts';
 import { startRedis, type TestRedis } from '#test/support/redis.ts';
+import { startCluster } from '../support/redis-cluster.ts';
 import { type StartedService, startService } from '../support/start-service.ts';
 
 const token = 'kQ3vT9pXw7LmZ2Rb5NdC8yHs';
@@ -192,6 +193,21 @@ peerTest('redis-server', 'peek and reset of every algorithm, without counting or
   });
 });
 
+peerTest('redis-server', 'a Redis that hangs: writes end with an error, exemptions stay', async (binary) => {
+  await withInstances(binary, { FAILURE_MODE: 'closed' }, async (a, _b, redis) => {
+    assert.equal((await a.admin('POST', 'exempt', { ...ip('1'), for: '1h' }))['status'], 201);
+    redis.program.signal('SIGSTOP');
+    try {
+      const hung = await a.admin('POST', 'exempt', { ...ip('2'), for: '1h' });
+      assert.equal(hung['status'], 503);
+      assert.equal(await a.code('ip=1'), 1);
+    } finally {
+      redis.program.signal('SIGCONT');
+    }
+    await until('it answers again', async () => (await a.admin('POST', 'peek', ip('2')))['status'] === 200);
+  });
+});
+
 peerTest('redis-server', 'while Redis is away exemptions stay in force, and writes say so', async (binary) => {
   await withInstances(binary, { FAILURE_MODE: 'closed' }, async (a, _b, redis) => {
     assert.equal((await a.admin('POST', 'exempt', { ...ip('1'), for: '1h' }))['status'], 201);
@@ -212,3 +228,27 @@ peerTest('redis-server', 'while Redis is away exemptions stay in force, and writ
     }
   });
 });
+
+peerTest(
+  'redis-server',
+  'in a cluster exemptions are shared too, and every counter is reset where it lies',
+  async (binary) => {
+    const cluster = await startCluster(binary);
+    const url = cluster.nodes.map(({ redis }) => `127.0.0.1:${redis.port}`).join(',');
+    try {
+      await withInstances(binary, { REDIS_TYPE: 'CLUSTER', REDIS_URL: url }, async (a, b) => {
+        for (let value = 0; value < 8; value++) {
+          for (let i = 0; i < 3; i++) await a.code(`ip=${value}`);
+          const [counter] = (await b.admin('POST', 'reset', ip(`${value}`)))['counters'] as { existed: boolean }[];
+          assert.equal(counter!.existed, true);
+          assert.equal(await a.code(`ip=${value}`), 1);
+        }
+        for (let i = 0; i < 3; i++) await a.code('ip=1');
+        assert.equal((await a.admin('POST', 'exempt', { ...ip('1'), for: '1h' }))['status'], 201);
+        await until('the other instance knows it', async () => (await b.code('ip=1')) === 1);
+      });
+    } finally {
+      await cluster.stop();
+    }
+  },
+);
