@@ -64,7 +64,8 @@ export class LocalLimiter {
   }
 
   /**
-   * Takes tokens for a request. The slowest bucket is asked first; what it gave is not given back. `cost`: tokens for each hit,
+   * Takes tokens for a request. The slowest bucket is asked first; what it gave is not given back. A shadow descriptor that
+   * would refuse leaves the others, and the default bucket, to decide. `cost`: tokens for each hit,
    * above 1 where gateways share a limit.
    */
   ask(asked: readonly AskedDescriptor[], cost: number): LimitVerdict {
@@ -75,13 +76,17 @@ export class LocalLimiter {
     }
     if (matches.length > 1)
       matches.sort((a, b) => a.bucket.settings.tokensPerSecond - b.bucket.settings.tokensPerSecond);
+    let shadowed: LimitVerdict | null = null;
     for (const { bucket, hits, headers, shadow } of matches) {
-      if (!bucket.consume(hits)) return { allowed: false, bucket, headers, shadow };
+      if (bucket.consume(hits)) continue;
+      if (!shadow) return { allowed: false, bucket, headers, shadow };
+      shadowed ??= { allowed: false, bucket, headers, shadow };
     }
     const first = matches[0];
     const bucket = this.#default;
     if (bucket !== null && (first === undefined || this.#settings.alwaysConsumeDefault) && !bucket.consume(cost))
       return { allowed: false, bucket, headers: null, shadow: false };
+    if (shadowed !== null) return shadowed;
     if (first !== undefined) return { allowed: true, bucket: first.bucket, headers: first.headers, shadow: false };
     return { allowed: true, bucket, headers: null, shadow: false };
   }

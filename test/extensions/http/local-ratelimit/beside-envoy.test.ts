@@ -15,6 +15,9 @@ const bucket = (max: number, fields = ''): string =>
 const descriptor = (hits: number, max: number): string =>
   `rate_limits: [ { actions: [ { generic_key: { descriptor_value: x } } ], hits_addend: { number: ${hits} } } ], descriptors: [ { entries: [ { key: generic_key, value: x } ], ${bucket(max)} } ]`;
 
+const ofHeader = (name: string, key: string): string =>
+  `{ actions: [ { request_headers: { header_name: ${name}, descriptor_key: ${key}, skip_if_absent: true } } ] }`;
+
 /** Configurations by the name of their listener. */
 const filters: { readonly [name: string]: string } = {
   alone: bucket(3),
@@ -27,6 +30,27 @@ const filters: { readonly [name: string]: string } = {
   exhausted: `rate_limited_as_resource_exhausted: true, ${bucket(1)}`,
   keeps_default: `always_consume_default_token_bucket: false, ${bucket(2)}, ${descriptor(1, 3)}`,
   shadowed: `${bucket(2)}, filter_enforced: { default_value: { numerator: 0 } }`,
+  wildcards: `${bucket(100)}, max_dynamic_descriptors: 2, rate_limits: [ ${ofHeader('x-a', 'a')} ], descriptors: [ { entries: [ { key: a, value: named } ], ${bucket(3)} }, { entries: [ { key: a } ], ${bucket(1)} } ]`,
+  shadow_descriptors: `${bucket(100)}, rate_limits: [ ${ofHeader('x-a', 'a')} ], descriptors: [ { entries: [ { key: a, value: v1 } ], shadow_mode: true, ${bucket(1)} } ]`,
+  shadow_and_real: `${bucket(100)}, rate_limits: [ ${ofHeader('x-a', 'a')}, ${ofHeader('x-b', 'b')} ], descriptors: [ { entries: [ { key: a, value: v1 } ], shadow_mode: true, ${bucket(1)} }, { entries: [ { key: b, value: w1 } ], token_bucket: { max_tokens: 2, tokens_per_fill: 1, fill_interval: 300s } } ]`,
+  shadow_and_default: `${bucket(2)}, ${descriptor(1, 1).replace('entries', 'shadow_mode: true, entries')}`,
+  two_shadows: `rate_limits: [ ${ofHeader('x-a', 'a')}, ${ofHeader('x-b', 'b')} ], descriptors: [ { entries: [ { key: a, value: v1 } ], shadow_mode: true, ${bucket(2)} }, { entries: [ { key: b, value: w1 } ], shadow_mode: true, ${bucket(1)} } ]`,
+  several: `${bucket(100)}, rate_limits: [ ${ofHeader('x-a', 'a')}, ${ofHeader('x-b', 'b')} ], descriptors: [ { entries: [ { key: a, value: v1 } ], token_bucket: { max_tokens: 5, tokens_per_fill: 1, fill_interval: 10s } }, { entries: [ { key: b, value: w1 } ], ${bucket(2)} } ]`,
+  per_connection: `${bucket(1)}, local_rate_limit_per_downstream_connection: true`,
+  untold_rule: `${bucket(2)}, rate_limits: [ { actions: [ { generic_key: { descriptor_value: x } } ], x_ratelimit_option: "OFF" } ], descriptors: [ { entries: [ { key: generic_key, value: x } ], ${bucket(1)} } ]`,
+};
+
+const both: readonly http.OutgoingHttpHeaders[] = Array.from({ length: 4 }, () => ({ 'x-a': 'v1', 'x-b': 'w1' }));
+/** Headers of further requests, by listener. */
+const further: { readonly [name: string]: readonly http.OutgoingHttpHeaders[] } = {
+  // The least recently used value is forgotten, and begins anew.
+  wildcards: ['1', '1', '2', '1', '3', '2', '2', '1', 'named', 'named', 'named', 'named'].map((value) => ({
+    'x-a': value,
+  })),
+  shadow_descriptors: ['v1', 'v1', 'v2', 'v2'].map((value) => ({ 'x-a': value })),
+  shadow_and_real: both,
+  two_shadows: both,
+  several: both,
 };
 
 function listener([name, fields]: [string, string]): string {
@@ -55,6 +79,7 @@ async function drive(gateway: GatewayProcess): Promise<{ [what: string]: unknown
     const answers: string[] = [];
     for (let i = 0; i < 4; i++) answers.push(await get(gateway.port(name), {}));
     answers.push(await get(gateway.port(name), { 'content-type': 'application/grpc' }));
+    for (const headers of further[name] ?? []) answers.push(await get(gateway.port(name), headers));
     seen[name] = answers;
   }
   const { text } = await gateway.admin('/stats?filter=http_local_rate_limit');
