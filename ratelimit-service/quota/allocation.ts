@@ -2,6 +2,7 @@ import type { Clock } from '#gateway/runtime/clock.ts';
 import type { Timers } from '#gateway/runtime/timers.ts';
 import type { CounterStore } from '../store/counter-store.ts';
 import type { Holding } from './holding.ts';
+import type { Pacer } from './pacer.ts';
 import type { QuotaStats } from './quota-stats.ts';
 
 /** What all allocations need. */
@@ -10,6 +11,7 @@ export interface QuotaWorld {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly stats: QuotaStats;
+  readonly pacer: Pacer;
   /** How long an assignment lasts, whole seconds. RLQS_ASSIGNMENT_TTL */
   readonly ttlSeconds: number;
 }

@@ -3,6 +3,7 @@ import type { Timers } from '#gateway/runtime/timers.ts';
 import type { Settings } from '../config/settings.ts';
 import type { StatsStore } from '../limiter/stats-store.ts';
 import type { CounterStore } from '../store/counter-store.ts';
+import { Pacer } from './pacer.ts';
 import { QuotaService } from './quota-service.ts';
 import { QuotaStats } from './quota-stats.ts';
 
@@ -17,14 +18,18 @@ export function createQuotaService(
   const quotaStats = new QuotaStats();
   stats.sources.push(quotaStats);
   const ttlSeconds = settings.RLQS_ASSIGNMENT_TTL / 1000;
-  return new QuotaService({ store, clock, timers, stats: quotaStats, ttlSeconds }, stats, {
-    keyPrefix: settings.CACHE_KEY_PREFIX,
-    escapeKeys: settings.KEY_FORMAT === 'escaped',
-    shadowMode: settings.SHADOW_MODE,
-    nearLimitRatio: settings.NEAR_LIMIT_RATIO,
-    unknownBuckets: settings.RLQS_UNKNOWN_BUCKETS,
-    idleMs: settings.RLQS_BUCKET_IDLE_TIMEOUT,
-    maxBucketsPerStream: settings.RLQS_MAX_BUCKETS_PER_STREAM,
-    maxBuckets: settings.RLQS_MAX_BUCKETS,
-  });
+  return new QuotaService(
+    { store, clock, timers, stats: quotaStats, pacer: new Pacer(clock, timers), ttlSeconds },
+    stats,
+    {
+      keyPrefix: settings.CACHE_KEY_PREFIX,
+      escapeKeys: settings.KEY_FORMAT === 'escaped',
+      shadowMode: settings.SHADOW_MODE,
+      nearLimitRatio: settings.NEAR_LIMIT_RATIO,
+      unknownBuckets: settings.RLQS_UNKNOWN_BUCKETS,
+      idleMs: settings.RLQS_BUCKET_IDLE_TIMEOUT,
+      maxBucketsPerStream: settings.RLQS_MAX_BUCKETS_PER_STREAM,
+      maxBuckets: settings.RLQS_MAX_BUCKETS,
+    },
+  );
 }

@@ -5,8 +5,11 @@ import { type TakeLimit, takeLimit } from '../store/take.ts';
 /** Windows up to this long are shared as rates, seconds; longer ones as numbers of requests. */
 const maxRateWindowSeconds = 10;
 
-/** A share of a rate is held for at least this long before it is taken anew, seconds. */
-const leastLeaseSeconds = 60;
+/**
+ * A share of a rate is held for at least this long before it is taken anew, seconds. What a replica held that was killed is
+ * missing for as long.
+ */
+const leastLeaseSeconds = 20;
 
 /** A rate is shared in quarters of a request per window, where it is not smaller. */
 const partsPerRequest = 4;

@@ -120,6 +120,7 @@ export class QuotaService implements GrpcMethod, TimerTarget {
   /** Ends timers. */
   close(): void {
     this.#look.disable();
+    this.world.pacer.close();
     for (const bucket of this.#buckets.values()) bucket.close();
   }
 

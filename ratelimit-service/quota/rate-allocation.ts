@@ -4,6 +4,7 @@ import { FairLevel } from './fair-level.ts';
 import { fairLevel } from './fair-share.ts';
 import type { Holding } from './holding.ts';
 import type { LimitAccount } from './limit-account.ts';
+import type { PacedTask } from './pacer.ts';
 import type { QuotaLimit } from './quota-limit.ts';
 import { rateStrategy, wholeRate } from './rate-strategy.ts';
 import type { SharedDemand } from './shared-demand.ts';
@@ -28,7 +29,7 @@ const lookAgainMs = 2000;
  *
  * A replica asks for no more than its part of what all replicas want, as far as it knows that from {@link SharedDemand}.
  */
-export class RateAllocation implements Allocation, TimerTarget {
+export class RateAllocation implements Allocation, TimerTarget, PacedTask {
   readonly #limit: QuotaLimit;
   readonly #account: LimitAccount;
   readonly #demand: SharedDemand;
@@ -80,6 +81,11 @@ export class RateAllocation implements Allocation, TimerTarget {
   }
 
   onTimer(): void {
+    this.#world.pacer.add(this, null);
+  }
+
+  runPaced(): void {
+    if (this.#closed) return;
     this.#lookedAtMs = this.#world.clock.nowMs();
     this.#awaitLook();
     const wanted = Math.min(this.#limit.capacity, this.#wanted());

@@ -3,6 +3,7 @@ import { type Allocation, extend, mayHaveExpired, type QuotaWorld } from './allo
 import { FairLevel } from './fair-level.ts';
 import type { Holding } from './holding.ts';
 import type { LimitAccount } from './limit-account.ts';
+import type { PacedTask } from './pacer.ts';
 import type { QuotaLimit } from './quota-limit.ts';
 import { denyAll } from './strategy.ts';
 
@@ -15,6 +16,10 @@ const scarceParts = 4;
 
 /** And so much more than it wanted lately. */
 const growth = 1.25;
+
+/** A newcomer, of whom nothing is known, is given this part of a limit at most, unless that is very little. */
+const newcomerPart = 10;
+const newcomerLeast = 100;
 
 /** Fills that never come: a year apart. */
 const neverSeconds = 31_536_000;
@@ -32,7 +37,7 @@ const longestTimerMs = 3_600_000;
  * Requests that pass between a report and the answer to it are reported next and paid then: they are the only ones that a
  * client lets through beyond what was taken.
  */
-export class TokenAllocation implements Allocation, TimerTarget {
+export class TokenAllocation implements Allocation, TimerTarget, PacedTask {
   readonly #limit: QuotaLimit;
   readonly #account: LimitAccount;
   readonly #world: QuotaWorld;
@@ -86,10 +91,14 @@ export class TokenAllocation implements Allocation, TimerTarget {
       this.#left = Number.POSITIVE_INFINITY;
       for (const holding of this.#holdings) {
         holding.held = 0;
-        this.#decide(holding);
+        this.#world.pacer.add(this, holding);
       }
     }
     this.#awaitWindowEnd();
+  }
+
+  runPaced(holding: Holding | null): void {
+    if (!this.#closed && holding !== null) this.#decide(holding);
   }
 
   #awaitWindowEnd(): void {
@@ -105,7 +114,10 @@ export class TokenAllocation implements Allocation, TimerTarget {
   #want({ demand, intervalSeconds }: Holding): number {
     const { capacity } = this.#limit;
     const clients = this.#holdings.size;
-    if (demand < 0) return Math.ceil(capacity / (clients + 1));
+    if (demand < 0) {
+      const most = Math.max(newcomerLeast, Math.ceil(capacity / newcomerPart));
+      return Math.min(most, Math.ceil(capacity / (clients + 1)));
+    }
     const least = Math.max(1, Math.floor(capacity / (8 * clients)));
     const ahead = (this.#scarce ? scarceIntervalsAhead : intervalsAhead) * intervalSeconds;
     const seconds = this.#limit.windowed ? Math.min(ahead, this.#secondsLeft()) : ahead;

@@ -141,7 +141,7 @@ test('a new configuration is told at once: raised, unchanged, removed, limited f
   );
   await turn();
   assert.deepEqual(stream.news().sort(), [
-    'user=ann: 500 + 1 in 31536000s',
+    'user=ann: 100 + 1 in 31536000s',
     'user=ann: deny',
     'user=none: abandon',
     'user=who: deny',

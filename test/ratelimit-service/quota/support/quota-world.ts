@@ -5,6 +5,7 @@ import type {
 } from '#proto-types/envoy/service/rate_limit_quota/v3/rlqs_pb.ts';
 import { loadLimitConfig } from '#ratelimit/config/config-loader.ts';
 import { StatsStore } from '#ratelimit/limiter/stats-store.ts';
+import { Pacer } from '#ratelimit/quota/pacer.ts';
 import { type QuotaOptions, QuotaService } from '#ratelimit/quota/quota-service.ts';
 import { QuotaStats } from '#ratelimit/quota/quota-stats.ts';
 import type { GrpcHandler, GrpcSink } from '#ratelimit/service/grpc-method.ts';
@@ -19,7 +20,8 @@ export class Replica {
   readonly limitStats: StatsStore = new StatsStore();
 
   constructor(time: VirtualTime, store: CounterStore, yaml: string, options: Partial<QuotaOptions> = {}) {
-    const world = { store, clock: time, timers: time.timers, stats: this.stats, ttlSeconds: 60 };
+    const pacer = new Pacer(time, time.timers);
+    const world = { store, pacer, clock: time, timers: time.timers, stats: this.stats, ttlSeconds: 60 };
     this.service = new QuotaService(world, this.limitStats, {
       keyPrefix: '',
       escapeKeys: false,
