@@ -1,13 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import { createSeededRandom } from '#gateway/runtime/random.ts';
-import { runtimeName } from '#gateway/runtime/runtime-name.ts';
-import { projectCommand } from '#test/support/gateway-command.ts';
-import { findPeer, peerTest } from '#test/support/peers.ts';
+import { findPeer, firstMissing, peerTest } from '#test/support/peers.ts';
 import { startRedis } from '#test/support/redis.ts';
-import { freePorts, type RunningProgram, startProgram } from '#test/support/running-program.ts';
+import { limitFolder, ownService, type RunningService, startService } from '../support/running-service.ts';
 
 /**
  * Rules whose meaning is the same in every version of the reference (not quota_mode, nor a `*` before the end), with windows long
@@ -85,45 +81,7 @@ function* requests(count: number): Generator<string> {
   }
 }
 
-interface Service {
-  readonly program: RunningProgram;
-  readonly http: number;
-}
-
-async function startService(
-  command: readonly string[],
-  root: string,
-  redisPort: number,
-  env: Readonly<Record<string, string>>,
-): Promise<Service> {
-  const [http = 0, grpc = 0, debug = 0] = await freePorts(3);
-  const program = startProgram(command, {
-    RUNTIME_ROOT: root,
-    RUNTIME_SUBDIRECTORY: 'rl',
-    RUNTIME_WATCH_ROOT: 'true',
-    REDIS_SOCKET_TYPE: 'tcp',
-    REDIS_URL: `127.0.0.1:${redisPort}`,
-    // Tests share the machine: here it is not the deadline that is tested.
-    REDIS_CALL_TIMEOUT: '10s',
-    USE_STATSD: 'false',
-    LOG_LEVEL: 'ERROR',
-    PORT: String(http),
-    GRPC_PORT: String(grpc),
-    DEBUG_PORT: String(debug),
-    LIMIT_RESPONSE_HEADERS_ENABLED: 'true',
-    ...env,
-  });
-  await program.until(async () => {
-    try {
-      return (await fetch(`http://127.0.0.1:${http}/healthcheck`)).ok;
-    } catch {
-      return false;
-    }
-  });
-  return { program, http };
-}
-
-async function ask({ http }: Service, body: string): Promise<unknown> {
+async function ask({ http }: RunningService, body: string): Promise<unknown> {
   const response = await fetch(`http://127.0.0.1:${http}/json`, { method: 'POST', body });
   const text = await response.text();
   if (!text.startsWith('{')) return { status: response.status, text };
@@ -143,20 +101,17 @@ const variants: readonly (readonly [title: string, env: Readonly<Record<string, 
 
 for (const [title, env] of variants) {
   peerTest(
-    'reference-ratelimit',
-    `the reference service ${title} answers the same and writes the same keys`,
-    async (reference) => {
-      const redisServer = findPeer('redis-server');
-      if (redisServer === null) return;
-      const root = mkdtempSync(join(tmpdir(), 'sluice-rl-ref-'));
-      mkdirSync(join(root, 'rl', 'config'), { recursive: true });
-      writeFileSync(join(root, 'rl', 'config', 'a.yaml'), config);
-      const redises = [await startRedis(redisServer), await startRedis(redisServer)];
-      const services: Service[] = [];
+    firstMissing('reference-ratelimit', 'redis-server'),
+    `/json of the reference ${title} answers the same and writes the same keys`,
+    async () => {
+      const folder = limitFolder({ 'a.yaml': config });
+      const redises = [await startRedis(findPeer('redis-server')!), await startRedis(findPeer('redis-server')!)];
+      const services: RunningService[] = [];
       try {
-        const own = projectCommand(runtimeName, 'ratelimit-service/main.ts');
-        services.push(await startService([reference], root, redises[0]!.port, env));
-        services.push(await startService(own, root, redises[1]!.port, env));
+        const settings = { LIMIT_RESPONSE_HEADERS_ENABLED: 'true', ...env };
+        const [reference, own] = [[findPeer('reference-ratelimit')!], ownService()];
+        services.push(await startService(reference, folder.root, redises[0]!.port, settings));
+        services.push(await startService(own, folder.root, redises[1]!.port, settings));
         for (const body of requests(300)) {
           const [theirs, ours] = [await ask(services[0]!, body), await ask(services[1]!, body)];
           assert.deepEqual(ours, theirs, body);
@@ -166,7 +121,7 @@ for (const [title, env] of variants) {
         assert.ok(ourKeys.length > 20);
       } finally {
         for (const { program } of [...services, ...redises]) await program.stop();
-        rmSync(root, { recursive: true, force: true });
+        folder.remove();
       }
     },
   );
@@ -174,7 +129,6 @@ for (const [title, env] of variants) {
 
 /** `key=value` of everything in a Redis, sorted. */
 async function dump(port: number): Promise<string[]> {
-  const { Redis } = await import('ioredis');
   const redis = new Redis({ host: '127.0.0.1', port });
   const lines: string[] = [];
   for (const key of await redis.keys('*')) lines.push(`${key}=${await redis.get(key)}`);
