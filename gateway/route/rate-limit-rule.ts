@@ -119,6 +119,8 @@ function compileLimit({ overrideSpecifier: override }: RateLimit_Override): Limi
 
 function compileHits({ hitsAddend }: RateLimit): HitsSource | null {
   if (hitsAddend === undefined) return null;
+  if (hitsAddend.number !== undefined && hitsAddend.format !== '')
+    throw new ConfigError('hits_addend', 'hits_addend must contain either a format or a number');
   if (hitsAddend.number !== undefined) {
     const hits = Number(hitsAddend.number);
     return () => hits;

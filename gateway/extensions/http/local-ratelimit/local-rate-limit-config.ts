@@ -74,6 +74,9 @@ export class LocalRateLimitConfig {
     const rules = diagnostics.try(() =>
       compileRateLimitRules(message.rateLimits, 'rate_limits', { server, ofFilter: true }),
     );
+    message.rateLimits.forEach(({ limit }, i) => {
+      if (limit !== undefined) diagnostics.error(`rate_limits[${i}].limit`, "'limit' field is not supported");
+    });
     this.rules = message.rateLimits.length === 0 ? null : (rules ?? []);
     this.virtualHostLimits = virtualHostOptions[message.vhRateLimits as number] ?? 'override';
     const scope = server.stats.scope(`${message.statPrefix}.http_local_rate_limit`);
@@ -139,6 +142,8 @@ function limiterSettings(message: LocalRateLimit, { diagnostics }: ExtensionCont
     if (seen.has(key)) at.error('', 'duplicate descriptor in the local rate limit');
     seen.add(key);
     if (tokenBucket === undefined) at.error('token_bucket', 'token_bucket is required');
+    else if (durationMs(tokenBucket.fillInterval, 0) < minFillMs)
+      at.error('token_bucket.fill_interval', `fill_interval must be at least ${minFillMs} ms`);
     else descriptors.push({ entries, bucket: bucketSettings(tokenBucket), shadow: shadowMode });
   });
   const { tokenBucket } = message;

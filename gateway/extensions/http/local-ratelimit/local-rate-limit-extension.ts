@@ -23,6 +23,9 @@ export const localRateLimitExtension: HttpFilterExtension = {
     };
   },
   createRouteConfig(message: Message, context: ExtensionContext): unknown {
-    return new LocalRateLimitConfig(message as LocalRateLimit, context);
+    const config = message as LocalRateLimit;
+    if (config.tokenBucket === undefined)
+      context.diagnostics.error('token_bucket', 'local rate limit token bucket must be set for per filter configs');
+    return new LocalRateLimitConfig(config, context);
   },
 };

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FilterHeadersStatus } from '#gateway/api/http-filter.ts';
 import type { UpstreamCluster } from '#gateway/api/upstream.ts';
+import { Diagnostics } from '#gateway/config/diagnostics.ts';
 import { localRateLimitExtension } from '#gateway/extensions/http/local-ratelimit/local-rate-limit-extension.ts';
 import type { ResponseHead } from '#gateway/protocol/headers/message-head.ts';
-import { FilterHarness } from '#test/support/filter-harness.ts';
+import { FilterHarness, messageOf } from '#test/support/filter-harness.ts';
 import { requestHead } from '#test/support/router-stream.ts';
 
 const all = { default_value: { numerator: 100 } };
@@ -202,5 +203,32 @@ describe('local_ratelimit', () => {
     assert.deepEqual(new FilterHarness(localRateLimitExtension, perConnection).problems, [
       'local_cluster_rate_limit: local_cluster_rate_limit is set and local_rate_limit_per_downstream_connection is set to true',
     ]);
+  });
+
+  it('refuses what Envoy refuses', () => {
+    const entries = [{ key: 'a', value: 'b' }];
+    const rule = { limit: { rate_limit: { requests_per_unit: 1, unit: 'DAY' } }, actions: [{ remote_address: {} }] };
+    const cases: readonly (readonly [fields: object, problem: string])[] = [
+      [
+        { descriptors: [{ entries, token_bucket: bucket(1, 1, '0.049s') }] },
+        'descriptors[0].token_bucket.fill_interval: fill_interval must be at least 50 ms',
+      ],
+      [{ rate_limits: [rule] }, "rate_limits[0].limit: 'limit' field is not supported"],
+    ];
+    for (const [fields, problem] of cases) {
+      const json = { stat_prefix: 'a', token_bucket: bucket(1, 1, '1s'), ...fields };
+      assert.deepEqual(new FilterHarness(localRateLimitExtension, json).problems, [problem]);
+    }
+    const { server, extension } = new FilterHarness(localRateLimitExtension, { stat_prefix: 'a' });
+    const diagnostics = new Diagnostics();
+    extension.createRouteConfig(messageOf(extension.configType, { stat_prefix: 'b' }), {
+      server,
+      scope: server.stats,
+      diagnostics,
+    });
+    assert.deepEqual(
+      diagnostics.errors.map(({ problem }) => problem),
+      ['local rate limit token bucket must be set for per filter configs'],
+    );
   });
 });
