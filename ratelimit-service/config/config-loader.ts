@@ -22,6 +22,7 @@ export class ConfigLoader implements ConfigSource {
   readonly #log: Logger;
   #watcher: ConfigWatcher | null = null;
   #onConfig: (config: LimitConfig) => void = () => {};
+  #onRefused: () => void = () => {};
   /** What was read last, so that a notice without a change is not a reload. */
   #lastRead = '';
   #attempts = 0;
@@ -47,8 +48,9 @@ export class ConfigLoader implements ConfigSource {
   }
 
   /** Loads now and from now on. `onConfig` gets each configuration that is good. */
-  start(onConfig: (config: LimitConfig) => void, onFirst: () => void): void {
+  start(onConfig: (config: LimitConfig) => void, onFirst: () => void, onRefused: () => void = () => {}): void {
     this.#onConfig = onConfig;
+    this.#onRefused = onRefused;
     this.#watcher = new ConfigWatcher(this.#options, this.#timers, () => this.#load());
     this.#load();
     onFirst();
@@ -92,6 +94,7 @@ export class ConfigLoader implements ConfigSource {
     } catch (error) {
       this.#stats.configLoadError++;
       this.#log.error(`Error loading new configuration: ${(error as Error).message}`);
+      this.#onRefused();
     }
   }
 }

@@ -5,7 +5,10 @@ import type { LimitConfig } from './build-config.ts';
 export interface ConfigSource extends StatSource {
   /** Throws when the source cannot be used at all: a directory that is not there. */
   check(): void;
-  /** Hands over each configuration that is good, now or later. `onFirst` is called once, when one has come, good or bad. */
-  start(onConfig: (config: LimitConfig) => void, onFirst: () => void): void;
+  /**
+   * Hands over each configuration that is good, now or later, and tells of each that is not. `onFirst` is called once, when
+   * one has come, good or bad.
+   */
+  start(onConfig: (config: LimitConfig) => void, onFirst: () => void, onRefused?: () => void): void;
   close(): void;
 }

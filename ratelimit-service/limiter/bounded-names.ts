@@ -65,6 +65,19 @@ export class BoundedNames<Count> {
     return count;
   }
 
+  /** Keeps a count that was made elsewhere under its clean name, from now on as one of these. */
+  keep(clean: string, count: Count, group: string): void {
+    const { max, total, rest, fold, dropped } = this.#options;
+    if (max === 0) {
+      fold(count, rest(group));
+      dropped();
+      return;
+    }
+    if (this.#names.size >= max) this.#dropColdest(Math.ceil(max / roundShare));
+    const seen = total(count);
+    this.#names.set(clean, { count, group, heat: seen, seen });
+  }
+
   /** The count under a clean name, which it no longer has here; null when there is none. */
   take(name: string): Count | null {
     const named = this.#names.get(name);

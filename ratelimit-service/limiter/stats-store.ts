@@ -28,6 +28,8 @@ interface DomainCount {
 export class StatsStore {
   readonly #configured = new Map<string, LimitStats>();
   readonly #dynamic: BoundedNames<LimitStats>;
+  /** Those that dropped names share. */
+  readonly #rests = new Set<LimitStats>();
   readonly #domainsNotFound: BoundedNames<DomainCount>;
   readonly #otherDomains: DomainCount = { domain: 'other', calls: 0 };
   readonly #listeners: StatsListener[] = [];
@@ -57,7 +59,11 @@ export class StatsStore {
       make: (name) => new LimitStats(name),
       total: ({ totalHits, totalNegativeHits, exempted }) => totalHits + totalNegativeHits + exempted,
       // A limit of the configuration that has this name shares it.
-      rest: (domain) => this.configured(`${domain}.other`),
+      rest: (domain) => {
+        const rest = this.configured(`${domain}.other`);
+        this.#rests.add(rest);
+        return rest;
+      },
       fold: (stats, rest) => {
         stats.foldInto(rest);
         folded('limit', stats.key, rest.key);
@@ -91,6 +97,19 @@ export class StatsStore {
       this.#configured.set(name, stats);
     }
     return stats;
+  }
+
+  /**
+   * A configuration is in force, or was refused. Names of limits that are no more are bounded like those that requests make
+   * up, and names that only a refused configuration had are forgotten. Both hold the limits' statistics and their domains.
+   */
+  settle(inForce: ReadonlyMap<LimitStats, string>, before: ReadonlyMap<LimitStats, string>): void {
+    for (const [name, stats] of this.#configured) {
+      if (inForce.has(stats) || this.#rests.has(stats)) continue;
+      this.#configured.delete(name);
+      const domain = before.get(stats);
+      if (domain !== undefined) this.#dynamic.keep(name, stats, domain);
+    }
   }
 
   /** Statistics under a name that a request to this domain made up. They may be dropped: see {@link LimitStats.live}. */

@@ -46,14 +46,16 @@ export async function startConfigSource(
   source: ConfigSource,
   world: { readonly settings: Settings; readonly timers: Timers },
   onConfig: (config: LimitConfig) => void,
+  onRefused: () => void,
   stopped: () => boolean,
 ): Promise<boolean> {
   let arrived = world.settings.FORCE_START_WITHOUT_INITIAL_CONFIG;
   let wake: () => void = () => {};
-  source.start(onConfig, () => {
+  const onFirst = (): void => {
     arrived = true;
     wake();
-  });
+  };
+  source.start(onConfig, onFirst, onRefused);
   const look = world.timers.create({ onTimer: () => wake() });
   while (!arrived && !stopped()) {
     look.enable(stopLookMs);

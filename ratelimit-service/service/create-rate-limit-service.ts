@@ -8,6 +8,7 @@ import type { Timers } from '#gateway/runtime/timers.ts';
 import { createAdmin, createPlanningParts } from '../admin/create-admin.ts';
 import type { LimitConfig } from '../config/build-config.ts';
 import type { Settings } from '../config/settings.ts';
+import { statsInForce } from '../config/stats-in-force.ts';
 import { FailedCalls } from '../limiter/failed-calls.ts';
 import { RateLimiter } from '../limiter/rate-limiter.ts';
 import { StatsStore } from '../limiter/stats-store.ts';
@@ -125,13 +126,17 @@ export async function createRateLimitService(
   );
   const admin = await createAdmin(options, planning, limits, store, cache);
   const quota = createQuotaService(settings, store, clock, timers, stats);
+  // What statistics there are follows the configuration in force, so that names that come and go stay bounded.
+  const settle = (before: LimitConfig | null): void => stats.settle(statsInForce(limits.config), statsInForce(before));
   const apply = (config: LimitConfig): void => {
+    const before = limits.config;
     limits.setConfig(config);
+    settle(before);
     quota.setConfig(config);
     if (settings.KEY_FORMAT === 'reference') for (const warning of config.warnings) log.warning(warning);
     health.setDomains(config.domains.size);
   };
-  if (!(await startConfigSource(source, options, apply, stopped))) {
+  if (!(await startConfigSource(source, options, apply, () => settle(null), stopped))) {
     source.close();
     admin.close();
     store.close();

@@ -30,6 +30,7 @@ export class XdsConfigSource implements ConfigSource {
   readonly #options: XdsConfigOptions;
   readonly #client: AdsClient;
   #onConfig: (config: LimitConfig) => void = () => {};
+  #onRefused: () => void = () => {};
   #onFirst: (() => void) | null = null;
 
   private constructor(options: XdsConfigOptions, grpc: GrpcModule) {
@@ -57,8 +58,9 @@ export class XdsConfigSource implements ConfigSource {
     readXdsTls(this.#options.settings);
   }
 
-  start(onConfig: (config: LimitConfig) => void, onFirst: () => void): void {
+  start(onConfig: (config: LimitConfig) => void, onFirst: () => void, onRefused: () => void = () => {}): void {
     this.#onConfig = onConfig;
+    this.#onRefused = onRefused;
     this.#onFirst = onFirst;
     this.#client.start();
   }
@@ -93,6 +95,7 @@ export class XdsConfigSource implements ConfigSource {
       stats.configLoadError++;
       problem = (error as Error).message;
       log.error(`Error loading new configuration: ${problem}`);
+      this.#onRefused();
     }
     this.#onFirst?.();
     this.#onFirst = null;
