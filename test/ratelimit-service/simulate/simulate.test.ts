@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { GivenFlags } from '#gateway/base/command-line/flags.ts';
+import { simulationOptions } from '#ratelimit/cli/simulation-options.ts';
+import { simulateLogs } from '#ratelimit/simulate/simulate-log.ts';
 import { ratelimit } from '../cli/run-command.ts';
 import { envoyLine, SimulationFiles, simulate } from './simulated-log.ts';
 
@@ -259,6 +262,26 @@ test('requests are put in order; what comes too late counts when it is read, and
   );
   assert.match(summary.notes[0]!, /1 requests stand in the log more than 10 s after later ones/);
   assert.equal(summary.last, '2026-11-21T12:03:20Z');
+});
+
+test('no more requests wait to be put in order than are allowed', async () => {
+  const times = [10, 9, 8, 7, 6, 5, 4, 3, 2, 1];
+  const lines = times.map((second) => envoyLine({ ms: startMs + second * 1000, key: '/' }));
+  const log = files.write('waiting.log', lines.join('\n'));
+  const given = new GivenFlags(
+    [
+      ['config', config],
+      ['log', log],
+      ['descriptor', 'path=%REQ(:PATH)%'],
+    ],
+    [],
+  );
+  const { replayer, replays } = await simulateLogs({ ...simulationOptions(given), maxWaiting: 3, onLimited: null });
+  assert.deepEqual([replays[0]!.requests, replayer.late], [10, 6]);
+  assert.deepEqual(
+    [replayer.firstUs, replayer.lastUs],
+    [7, 10].map((second) => (startMs + second * 1000) * 1000),
+  );
 });
 
 test('times of the end of requests, durations with units, own formats', async () => {
