@@ -151,6 +151,12 @@ describe('connection_limit', () => {
     assert.equal(limits.server.stat('connection_limit.p.limited_connections'), 1);
   });
 
+  it('a number is needed', () => {
+    const limits = new Limits();
+    limits.filter(connectionLimitExtension, { stat_prefix: 'p' });
+    assert.deepEqual(limits.problems, ['max_connections: max_connections is required']);
+  });
+
   it('keeps a refused connection for the delay, unread; it counts as open meanwhile', () => {
     const limits = new Limits();
     const open = limits.filter(connectionLimitExtension, { stat_prefix: 'p', max_connections: 1, delay: '0.5s' });

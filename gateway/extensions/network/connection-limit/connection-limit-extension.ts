@@ -9,8 +9,9 @@ import { type ConnectionLimitConfig, ConnectionLimitFilter } from './connection-
 export const connectionLimitExtension: NetworkFilterExtension = {
   name: 'envoy.filters.network.connection_limit',
   configType: 'envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit',
-  createFactory(message, { server }): NetworkFilterFactory {
+  createFactory(message, { server, diagnostics }): NetworkFilterFactory {
     const { statPrefix, maxConnections, delay, runtimeEnabled } = message as ConnectionLimit;
+    if (maxConnections === undefined) diagnostics.error('max_connections', 'max_connections is required');
     const scope = server.stats.scope(`connection_limit.${statPrefix}`);
     const config: ConnectionLimitConfig = {
       enabled: readFeatureFlag(runtimeEnabled, server.runtime),
