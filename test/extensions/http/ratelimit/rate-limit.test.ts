@@ -151,7 +151,7 @@ const rule = (key: string, changes: Partial<RateLimitRule> = {}): RateLimitRule 
   ...changes,
 });
 
-function setup(config: { [key: string]: JsonValue } = {}): Setup {
+function setup(config: { [key: string]: JsonValue } = {}, overrides: Partial<TestServerContext> = {}): Setup {
   const asked: Setup['asked'] = [];
   const world = createUpstreamWorld([{ name: 'c' }]);
   const client = {
@@ -171,7 +171,7 @@ function setup(config: { [key: string]: JsonValue } = {}): Setup {
       };
     },
   };
-  const context = createTestServerContext({ ...world.context, grpcClient: () => client as never });
+  const context = createTestServerContext({ ...world.context, grpcClient: () => client as never, ...overrides });
   const type = 'envoy.extensions.filters.http.ratelimit.v3.RateLimit';
   const service = { grpc_service: { envoy_grpc: { cluster_name: 'rl' } }, transport_api_version: 'V3' };
   const message = fromJson(
@@ -306,5 +306,34 @@ describe('ratelimit filter', () => {
     const head = new ResponseHead(200);
     (one.filter as unknown as StreamEncoderFilter).encodeHeaders(head, true);
     assert.equal(head.headers.get('x-a'), '1');
+  });
+
+  it('refuses a format beside a number of hits', () => {
+    const hits = { number: '1', format: '%REQ(x-hits)%' };
+    assert.throws(
+      () => setup({ rate_limits: [{ hits_addend: hits, actions: [{ remote_address: {} }] }] }),
+      /rate_limits\[0\]\.hits_addend.*hits_addend must contain either a format or a number/,
+    );
+  });
+
+  it('runtime keys switch it off where it has no share of its own', () => {
+    const zero = (key: string): Partial<TestServerContext> => ({
+      runtime: {
+        number: (_key, fallback) => fallback,
+        boolean: (_key, fallback) => fallback,
+        enabled: (asked, numerator, denominator, random) => asked !== key && random % denominator < numerator,
+      },
+    });
+    const off = setup({}, zero('ratelimit.http_filter_enabled'));
+    assert.equal(off.stream().request(requestHead('GET', '/')), 0);
+    assert.equal(off.asked.length, 0);
+    const own = setup({ filter_enabled: { default_value: { numerator: 100 } } }, zero('ratelimit.http_filter_enabled'));
+    own.stream().request(requestHead('GET', '/'));
+    assert.equal(own.asked.length, 1);
+    const soft = setup({}, zero('ratelimit.http_filter_enforcing'));
+    const stream = soft.stream();
+    stream.request(requestHead('GET', '/'));
+    soft.asked[0]!.answer.onSuccess(answerOf({ overall_code: 'OVER_LIMIT' }));
+    assert.deepEqual([stream.continued, stream.events], [1, []]);
   });
 });
