@@ -7,6 +7,7 @@ import { type RedisTroubleSettings, redisNotices, redisProblems, redisShape } fr
 import { type StatsSettings, statsMogrifiers, statsProblems, statsShape } from './settings-stats.ts';
 import { type TracingSettings, tracingProblems, tracingShape } from './settings-tracing.ts';
 import { type XdsSettings, xdsProblems, xdsShape } from './settings-xds.ts';
+import { tlsNotices } from './tls-notices.ts';
 
 /** A wrong environment: every problem on a line of its own. */
 export class SettingsError extends Error {
@@ -203,7 +204,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
   return {
     ...main,
     mogrifiers,
-    notices: redisNotices(env),
+    notices: [...redisNotices(env), ...tlsNotices(main)],
     redis: redisSettings(first!, 'REDIS_'),
     redisPerSecond: main.REDIS_PERSECOND ? redisSettings(second!, 'REDIS_PERSECOND_') : null,
   };

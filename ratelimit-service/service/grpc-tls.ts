@@ -38,6 +38,12 @@ export class GrpcTls implements StatSource {
 
   /** Throws when the files are missing or do not belong together. */
   constructor(options: GrpcTlsOptions, clock: Clock, log: Logger, onSecure: (socket: tls.TLSSocket) => void) {
+    if (options.certPath === '' || options.keyPath === '') {
+      throw new Error('GRPC_SERVER_USE_TLS needs GRPC_SERVER_TLS_CERT and GRPC_SERVER_TLS_KEY');
+    }
+    if (options.clientSan !== '' && options.clientCaPath === '') {
+      throw new Error('GRPC_CLIENT_TLS_SAN needs GRPC_CLIENT_TLS_CACERT: without it no certificate is asked for');
+    }
     this.#options = options;
     this.#clock = clock;
     this.#log = log;

@@ -231,3 +231,13 @@ test('nonsense is refused by name', () => {
   for (const [env, problem] of cases) assert.match(problemsOf(env).join('\n'), problem);
   assert.deepEqual(problemsOf({ USE_PROMETHEUS: 'true', DISABLE_STATS: 'true' }), []);
 });
+
+test('TLS that is prepared and switched off is told', () => {
+  const files = { GRPC_SERVER_TLS_CERT: '/a', CONFIG_GRPC_XDS_SERVER_TLS_CACERT: '/b' };
+  assert.deepEqual(readSettings(files).notices, [
+    'GRPC_SERVER_TLS_CERT has no effect: GRPC_SERVER_USE_TLS is not true',
+    'CONFIG_GRPC_XDS_SERVER_TLS_CACERT has no effect: CONFIG_GRPC_XDS_SERVER_USE_TLS is not true',
+  ]);
+  const on = { GRPC_SERVER_USE_TLS: 'true', CONFIG_GRPC_XDS_SERVER_USE_TLS: 'true' };
+  assert.deepEqual(readSettings({ ...files, ...on }).notices, []);
+});

@@ -117,9 +117,9 @@ test('changed certificate files are used by new connections; files that cannot b
   let aheadMs = 0;
   const clock = { nowMs: () => systemClock.nowMs() + aheadMs, wallMs: () => systemClock.wallMs() };
   const lines: string[] = [];
-  const start = async (): Promise<RateLimitService> => {
+  const start = async (more: Readonly<Record<string, string>> = {}): Promise<RateLimitService> => {
     const service = await createRateLimitService({
-      settings: readSettings(env),
+      settings: readSettings({ ...env, ...more }),
       clock,
       timers: createSystemTimers(systemClock),
       random: createSystemRandom(),
@@ -127,6 +127,8 @@ test('changed certificate files are used by new connections; files that cannot b
     });
     return service!;
   };
+  await assert.rejects(start({ GRPC_SERVER_TLS_KEY: '' }), /needs GRPC_SERVER_TLS_CERT and GRPC_SERVER_TLS_KEY/);
+  await assert.rejects(start({ GRPC_CLIENT_TLS_SAN: 'a' }), /GRPC_CLIENT_TLS_SAN needs GRPC_CLIENT_TLS_CACERT/);
   await assert.rejects(start(), /server\.crt/);
   write(first, second);
   await assert.rejects(start(), /the private key in .*server\.key is not the one of the certificate/);
