@@ -193,9 +193,9 @@ export class Replay implements LimitWaiter {
     report.onOver(shown(), each.hits, timeUs, refused);
     if (!refused) return;
     this.#refusals?.push({
-      rule: each.rule!.fullKey,
+      rule: report.rule.fullKey,
       key: shown(),
-      limit: limitText(each.rule!),
+      limit: limitText(report.rule),
       remaining: limitRemaining(each, after),
       resetSeconds: secondsUntilReset(each, nowSeconds),
     });

@@ -381,6 +381,23 @@ test('a wrong command line is told what is right', async () => {
   }
 });
 
+test('a rule has one name, whatever its statistics are called', async () => {
+  const detailed = files.write(
+    'detailed.yaml',
+    'domain: edge\ndescriptors: [{ key: path, detailed_metric: true, rate_limit: { unit: day, requests_per_unit: 1 } }]',
+  );
+  const log = logOf('detailed.log', '/a', '/a', '/b', '/b');
+  const { limited, summary } = await simulate('--config', detailed, '--log', log, ...path);
+  assert.deepEqual(
+    limited.map(({ by }) => [by[0]!.rule, by[0]!.key]),
+    [
+      ['edge.path', 'path=/a'],
+      ['edge.path', 'path=/b'],
+    ],
+  );
+  assert.equal(summary.configs[0]!.rules[0]!.limited, 2);
+});
+
 test('--at-most makes a test of it', async () => {
   const log = logOf('at-most.log', '/a', '/a', '/a', '/a');
   const code = async (...flags: string[]): Promise<number> =>
