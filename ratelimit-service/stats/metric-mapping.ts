@@ -95,9 +95,11 @@ export class MetricMapping {
       if (!suits(rule, type)) continue;
       const matcher = regex!.matcher(name);
       if (!matcher.find()) continue;
-      return apply(rule, (group) =>
-        /^[0-9]+$/.test(group) && Number(group) <= matcher.groupCount() ? (matcher.group(Number(group)) ?? '') : '',
-      );
+      const named = regex!.namedGroups() as Readonly<Record<string, number | undefined>>;
+      return apply(rule, (group) => {
+        const index = /^[0-9]+$/.test(group) ? Number(group) : (named[group] ?? -1);
+        return index >= 0 && index <= matcher.groupCount() ? (matcher.group(index) ?? '') : '';
+      });
     }
     const { observerType, buckets } = this.#file;
     return { name: metricName(name), labels: [], help: usualHelp, observerType, buckets, scale: 1, mapped: false };

@@ -44,7 +44,7 @@ test('a mapping file: the first glob, else the first expression, else the name',
     readMapping(`
 defaults: { timer_type: histogram, buckets: [1, 2] }
 mappings:
-- { match: 'a.(.*)\\.(?P<rest>x)', match_type: regex, name: 'regex_$1', labels: { all: '$0', two: '\${2}', none: $9 } }
+- { match: 'a.(.*)\\.(?P<rest>x)', match_type: regex, name: 'regex_$1', labels: { all: '$0', two: '\${2}', name: '\${rest}', none: $9, other: $no } }
 - { match: a.*.x, name: glob, labels: { part: '$1', both: '\${1}_$1', none: '$2', zero: $0 } }
 - { match: a.b.x, name: never }
 - { match: 'g.*', match_metric_type: gauge, name: gauges }
@@ -54,7 +54,7 @@ mappings:
 `),
   );
   assert.equal(mapped(mapping, 'a.b.x'), 'glob{part="b",both="b_b",none="",zero=""}');
-  assert.equal(mapped(mapping, 'xa.b.c.xyz'), 'regex_b_c{all="a.b.c.x",two="x",none=""}');
+  assert.equal(mapped(mapping, 'xa.b.c.xyz'), 'regex_b_c{all="a.b.c.x",two="x",name="x",none="",other=""}');
   assert.equal(mapped(mapping, 'g.h', 'gauge'), 'gauges{}');
   assert.equal(mapped(mapping, 'g.h'), 'others_h{}');
   assert.equal(mapping.map('g.h', 'counter')!.scale, 2);

@@ -197,3 +197,45 @@ peerTest(firstMissing('reference-ratelimit', 'redis-server'), 'Prometheus: the s
     assert.equal((await fetch(`http://127.0.0.1:${ports[1]}/debug/pprof/`)).status, 404);
   });
 });
+
+const mappingFile = `
+mappings:
+- { match: 'ratelimit.service.rate_limit.*.shadow.*', action: drop, name: gone }
+- { match: 'ratelimit.service.rate_limit.*.*.near_limit', name: near, labels: { at: '$1/\${2}', none: '$3' } }
+- { match: '^ratelimit\\.service\\.rate_limit\\.(?P<domain>[^.]+)\\.(.*)\\.(\\w+)$', match_type: regex, name: 'limit_$3', labels: { all: '$1 $2', word: '\${domain}' } }
+- { match: 'ratelimit_server.*.total_requests', match_metric_type: gauge, name: not_this }
+- { match: 'ratelimit_server.*.total_requests', name: 'calls_$1', scale: 3 }
+- { match: 'ratelimit_server.*.response_time', name: times, observer_type: histogram, histogram_options: { buckets: [100, 200] }, labels: { method: $1 } }
+`;
+
+peerTest(
+  firstMissing('reference-ratelimit', 'redis-server'),
+  'Prometheus with a mapping file: the same series',
+  async () => {
+    const ports = await freePorts(2);
+    const files = limitFolder({ 'mapping.yaml': mappingFile });
+    const env = (at: number): Record<string, string> => ({
+      USE_PROMETHEUS: 'true',
+      EXTRA_TAGS: '',
+      LOCAL_CACHE_SIZE_IN_BYTES: '0',
+      PROMETHEUS_ADDR: `127.0.0.1:${ports[at]}`,
+      PROMETHEUS_MAPPER_YAML: `${files.config}/mapping.yaml`,
+    });
+    try {
+      await beside(env, async () => {
+        const ready = (page: string): boolean =>
+          page.includes('times_count{method="ShouldRateLimit"} 16') &&
+          page.includes('calls_ShouldRateLimit 48') &&
+          page.includes('calls_Check 3') &&
+          page.includes('limit_total_hits{all="d a",word="d"} 5');
+        const plain = (lines: readonly string[]): string[] => lines.filter((line) => !/^times_(bucket|sum)/.test(line));
+        const [theirs, ours] = [await series(ports[0]!, ready), await series(ports[1]!, ready)];
+        assert.deepEqual(plain(ours), plain(theirs));
+        assert.ok(ours.includes('times_bucket{method="ShouldRateLimit",le="+Inf"} 16'));
+        assert.ok(!ours.some((line) => line.includes('shadow')));
+      });
+    } finally {
+      files.remove();
+    }
+  },
+);
