@@ -2,7 +2,8 @@ import { type Document, isAlias, isMap, isScalar, isSeq, type LineCounter, type 
 import { yamlError } from './decode-yaml.ts';
 import type { LimitConfigError } from './limit-config-error.ts';
 import type { StructValue } from './rule.ts';
-import { YamlAliases } from './yaml-aliases.ts';
+import { isMergeKey, YamlAliases } from './yaml-aliases.ts';
+import { readInteger } from './yaml-integers.ts';
 
 /** A pair of a mapping with its key as a plain value and its value resolved. */
 export interface ResolvedPair {
@@ -73,19 +74,21 @@ export class TypeProblems {
   }
 
   #resolvePairs(map: YAMLMap): ResolvedPair[] {
-    const pairs: ResolvedPair[] = [];
+    const pairs = new Map<unknown, ResolvedPair>();
     for (const pair of map.items) {
       const keyNode = this.resolve(pair.key as Node | null);
       const value = this.resolve(pair.value as Node | null);
-      const key = isScalar(keyNode) ? keyNode.value : keyNode;
-      if (isScalar(keyNode) && (keyNode.source === '<<' || typeof key === 'symbol')) {
+      if (isMergeKey(keyNode)) {
         for (const source of isSeq(value) ? [...value.items].reverse() : [value]) {
-          const from = this.resolve(source as Node | null);
-          if (isMap(from)) pairs.push(...this.pairs(from));
+          for (const merged of this.pairs(this.resolve(source as Node | null) as YAMLMap))
+            pairs.set(merged.key, merged);
         }
-      } else pairs.push({ key, value });
+      } else {
+        const key = isScalar(keyNode) ? keyNode.value : keyNode;
+        pairs.set(key, { key, value });
+      }
     }
-    return pairs;
+    return [...pairs.values()];
   }
 
   /** A text; other scalars keep the characters they were written with; null is empty. */
@@ -109,7 +112,8 @@ export class TypeProblems {
   /** An unsigned 32-bit number; null is 0. */
   uint32(node: Node | null): number {
     if (node === null || (isScalar(node) && node.value === null)) return 0;
-    const value = isScalar(node) ? node.value : null;
+    const integer = isScalar(node) ? readInteger(node) : undefined;
+    const value = integer === undefined && isScalar(node) ? node.value : Number(integer ?? -1);
     if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff) return value;
     this.add(node, 'uint32');
     return 0;
@@ -140,9 +144,10 @@ function kindOf(node: Node | null): string {
   if (isSeq(node)) return '!!seq';
   if (!isScalar(node)) return '!!null';
   const { value } = node;
+  const integer = readInteger(node);
   const tag =
-    typeof value === 'number'
-      ? Number.isInteger(value)
+    integer !== undefined || typeof value === 'number'
+      ? integer != null || (integer === undefined && Number.isInteger(value))
         ? '!!int'
         : '!!float'
       : typeof value === 'boolean'

@@ -1,4 +1,4 @@
-import { type Alias, type Document, isAlias, isMap, isPair, isSeq, type Node } from 'yaml';
+import { type Alias, type Document, isAlias, isMap, isPair, isScalar, isSeq, type Node } from 'yaml';
 
 /** How many nodes a document has once its aliases are replaced, and how many of them are there because of aliases. */
 interface Size {
@@ -45,11 +45,22 @@ export class YamlAliases {
     if (isPair(node)) {
       this.#collect(node.key, anchors);
       this.#collect(node.value, anchors);
+      if (isMergeKey(node.key)) this.#checkMerge(node.value);
       return;
     }
     const { anchor } = (node ?? {}) as Node & { anchor?: string };
     if (anchor !== undefined) anchors.set(anchor, node as Node);
     if (isMap(node) || isSeq(node)) for (const item of node.items) this.#collect(item, anchors);
+  }
+
+  #checkMerge(value: unknown): void {
+    const target = isAlias(value) ? this.target(value) : value;
+    const sources: readonly unknown[] = isSeq(target) ? target.items : [target];
+    for (const source of sources) {
+      if (!isMap(isAlias(source) ? this.target(source) : source)) {
+        throw new Error('map merge requires map or sequence of maps as the value');
+      }
+    }
   }
 
   #size(node: unknown): Size {
@@ -68,6 +79,11 @@ export class YamlAliases {
     this.#sizes.set(node, size);
     return size;
   }
+}
+
+/** Whether the value of this key is merged into the mapping. */
+export function isMergeKey(key: unknown): boolean {
+  return isScalar(key) && (typeof key.value === 'symbol' || (key.source === '<<' && key.type === 'PLAIN'));
 }
 
 function sum(a: Size, b: Size): Size {

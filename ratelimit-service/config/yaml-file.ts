@@ -3,6 +3,7 @@ import { checkCharacters, yamlError } from './decode-yaml.ts';
 import { LimitConfigError } from './limit-config-error.ts';
 import type { StructValue } from './rule.ts';
 import { TypeProblems } from './type-problems.ts';
+import { readInteger } from './yaml-integers.ts';
 
 /** `rate_limit` as it stands in the file. */
 export interface RawRateLimit {
@@ -149,6 +150,8 @@ function isLeaf(node: Node | null): boolean {
   if (node === null) return true;
   if (!isScalar(node)) return false;
   const { value } = node;
+  const integer = readInteger(node);
+  if (integer !== undefined) return integer !== null;
   if (typeof value === 'number') return Number.isSafeInteger(value) && !/[.eE]/.test(plainSource(node.source));
   return value === null || typeof value === 'string' || typeof value === 'boolean' || value instanceof Date;
 }

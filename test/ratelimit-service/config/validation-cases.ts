@@ -172,6 +172,22 @@ export const ruleCases: readonly ValidationCase[] = [
     yaml: `${d}- { key: a, value: 18446744073709551615 }`,
     message: 'error checking config',
   },
+  {
+    name: 'numbers of 63 bits',
+    yaml: `${d}- { key: a, value: 9223372036854775807, ${limit} }\n- { key: a, value: 9007199254740993, ${limit} }`,
+    message: null,
+  },
+  {
+    name: 'a number of 63 bits and one more',
+    yaml: `${d}- { key: a, value: 9223372036854775808 }`,
+    message: 'error checking config',
+  },
+  { name: 'a number that looks octal', yaml: `${d}- { key: a, value: 08 }`, message: 'error checking config' },
+  {
+    name: 'a merge of no mapping',
+    yaml: `${d}- { key: a, rate_limit: { <<: x } }`,
+    message: 'error loading config file: yaml: map merge requires map or sequence of maps as the value',
+  },
   { name: 'a number beyond', yaml: `${d}- { key: a, value: 99999999999999999999 }`, message: 'error checking config' },
   { name: 'a unit at the wrong place', yaml: `${d}- { key: a, unit: day }`, message: null },
   {
@@ -286,7 +302,7 @@ export const goodCases: readonly ValidationCase[] = [
       '0o17',
     ]
       .map((n, i) => (i === 0 ? n : `- { key: a${i}, rate_limit: { unit: day, requests_per_unit: ${n} } }`))
-      .slice(0, 5)
+
       .join('\n'),
     message: null,
   },
