@@ -239,3 +239,51 @@ peerTest(
     }
   },
 );
+
+/** Sums by name of what a service has logged; of timers the calls. */
+function logged({ program }: RunningService): Map<string, number> {
+  const sums = new Map<string, number>();
+  for (const line of program.output().split('\n')) {
+    if (!line.includes('"gostats.loggingsink"')) continue;
+    const { level, msg, json } = JSON.parse(line) as { level: string; msg: string; json: Record<string, string> };
+    assert.deepEqual([level, msg], ['debug', `flushing ${json['type']}`]);
+    if (json['name'] === undefined) continue; // the reference tells the end of a flush
+    const amount =
+      json['type'] === 'timer' ? Number(json['calls'] ?? 1) : json['type'] === 'gauge' ? 0 : Number(json['value']);
+    const key = `${json['name']} ${json['type']}`;
+    sums.set(key, (sums.get(key) ?? 0) + amount);
+  }
+  return sums;
+}
+
+peerTest(
+  firstMissing('reference-ratelimit', 'redis-server'),
+  'the log, without any other sink: the same names and values',
+  async () => {
+    await beside(
+      () => ({}),
+      async (theirs, ours) => {
+        const read = async (service: RunningService): Promise<string[]> => {
+          const count = (name: string): number =>
+            logged(service).get(`${name}.__b=2.__env=d_e_v ${name.endsWith('time') ? 'timer' : 'counter'}`) ?? 0;
+          await service.program.until(
+            () =>
+              count('ratelimit_server.Check.total_requests') === 1 &&
+              count('ratelimit_server.ShouldRateLimit.response_time') === 16 &&
+              count('ratelimit.service.rate_limit.d.a.total_hits') === 5,
+          );
+          const flushes = (): number => service.program.output().split('runtime.num_values').length;
+          const before = flushes();
+          await service.program.until(() => flushes() > before + 1);
+          return [...logged(service)]
+            .filter(([name]) => !apart.test(name) && !name.includes('averageAccessTime'))
+            .map(([name, value]) => `${name} ${value}`)
+            .sort();
+        };
+        const [expected, found] = [await read(theirs), await read(ours)];
+        assert.deepEqual(found, expected);
+        assert.ok(found.length > 25);
+      },
+    );
+  },
+);
