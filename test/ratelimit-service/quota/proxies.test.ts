@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { Agent, createServer, request } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +10,7 @@ import { runtimeName } from '#gateway/runtime/runtime-name.ts';
 import { gatewayCommand, projectCommand } from '#test/support/gateway-command.ts';
 import { peerTest } from '#test/support/peers.ts';
 import { freePorts, portIsOpen, type RunningProgram, startProgram } from '#test/support/running-program.ts';
+import { bootstrap, Load, quotaCluster } from './support/proxy-site.ts';
 
 const rules = `
 domain: edge
@@ -21,110 +22,6 @@ descriptors:
       - { key: user, value: second, rate_limit: { unit: second, requests_per_unit: 20 } }
       - { key: user, value: never, rate_limit: { unit: day, requests_per_unit: 0 } }
 `;
-
-function cluster(name: string, port: number, options: string): string {
-  return `
-  - name: ${name}
-    type: STATIC${options}
-    load_assignment: { cluster_name: ${name}, endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: ${port} } } } }] }] }`;
-}
-
-function bootstrap(listenPort: number, quotaPort: number, appPort: number): string {
-  return `
-static_resources:
-  listeners:
-  - address: { socket_address: { address: 127.0.0.1, port_value: ${listenPort} } }
-    filter_chains:
-    - filters:
-      - name: envoy.filters.network.http_connection_manager
-        typed_config:
-          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-          stat_prefix: in
-          route_config:
-            virtual_hosts:
-            - { name: all, domains: ["*"], routes: [{ match: { prefix: / }, route: { cluster: app } }] }
-          http_filters:
-          - name: envoy.filters.http.rate_limit_quota
-            typed_config:
-              "@type": type.googleapis.com/envoy.extensions.filters.http.rate_limit_quota.v3.RateLimitQuotaFilterConfig
-              domain: edge
-              rlqs_server: { envoy_grpc: { cluster_name: quota } }
-              bucket_matchers:
-                on_no_match:
-                  action:
-                    name: bucket
-                    typed_config:
-                      "@type": type.googleapis.com/envoy.extensions.filters.http.rate_limit_quota.v3.RateLimitQuotaBucketSettings
-                      bucket_id_builder:
-                        bucket_id_builder:
-                          name: { string_value: api }
-                          user:
-                            custom_value:
-                              name: user
-                              typed_config:
-                                "@type": type.googleapis.com/envoy.type.matcher.v3.HttpRequestHeaderMatchInput
-                                header_name: x-user
-                      reporting_interval: 5s
-                      no_assignment_behavior: { fallback_rate_limit: { blanket_rule: DENY_ALL } }
-          - name: envoy.filters.http.router
-            typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router }
-  clusters:${cluster('app', appPort, '')}${cluster(
-    'quota',
-    quotaPort,
-    `
-    typed_extension_protocol_options:
-      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
-        "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
-        explicit_http_config: { http2_protocol_options: {} }`,
-  )}
-`;
-}
-
-/** Requests through several proxies in turn, and what came of them. */
-class Load {
-  readonly passed: number[];
-  refused = 0;
-  readonly #agent = new Agent({ keepAlive: true });
-  readonly #ports: readonly number[];
-  readonly #user: string;
-
-  constructor(ports: readonly number[], user: string) {
-    this.#ports = ports;
-    this.#user = user;
-    this.passed = ports.map(() => 0);
-  }
-
-  get allPassed(): number {
-    return this.passed.reduce((sum, count) => sum + count, 0);
-  }
-
-  /** One request through each. */
-  async round(): Promise<void> {
-    await Promise.all(
-      this.#ports.map(async (port, i) => {
-        const status = await this.#get(port);
-        if (status === 200) this.passed[i]!++;
-        else if (status === 429) this.refused++;
-        else assert.fail(`status ${status}`);
-      }),
-    );
-  }
-
-  close(): void {
-    this.#agent.destroy();
-  }
-
-  async #get(port: number): Promise<number> {
-    return await new Promise((resolve, reject) => {
-      const headers = { 'x-user': this.#user };
-      request({ host: '127.0.0.1', port, agent: this.#agent, headers }, (response) => {
-        response.resume().on('end', () => resolve(response.statusCode ?? 0));
-      })
-        .on('error', reject)
-        .end();
-    });
-  }
-}
 
 /** Starts the service and two proxies by these commands, and looks that limits hold for both together. */
 async function shareLimits(commands: readonly (readonly string[])[]): Promise<void> {
@@ -152,7 +49,7 @@ async function shareLimits(commands: readonly (readonly string[])[]): Promise<vo
     const ports = [first, second];
     for (const [i, port] of ports.entries()) {
       const file = join(directory, `${port}.yaml`);
-      writeFileSync(file, bootstrap(port, quota, (app.address() as AddressInfo).port));
+      writeFileSync(file, bootstrap(port, quotaCluster(quota), (app.address() as AddressInfo).port));
       proxies.push(startProgram([...commands[i]!, '-c', file]));
       await proxies.at(-1)!.until(async () => await portIsOpen(port));
     }
@@ -205,4 +102,41 @@ peerTest('envoy', 'one shares limits with a gateway', async (envoy) => {
 test('two gateways share limits that the quota service divides', async () => {
   const gateway = [...gatewayCommand(runtimeName), 'run'];
   await shareLimits([gateway, gateway]);
+});
+
+test('a gateway has the quota service in its own process', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'sluice-quota-inside-'));
+  mkdirSync(join(directory, 'config'));
+  writeFileSync(join(directory, 'config', 'edge.yaml'), rules);
+  const app = createServer((_request, response) => response.end('passed'));
+  app.listen(0, '127.0.0.1');
+  await once(app, 'listening');
+  const [port = 0] = await freePorts(1);
+  const quota = `
+  - name: quota
+    cluster_type:
+      name: sluice.in_process
+      typed_config:
+        "@type": type.googleapis.com/sluice.clusters.in_process.v1.InProcess
+        service: ratelimit
+        settings: { RUNTIME_ROOT: "${directory}" }`;
+  writeFileSync(join(directory, 'gateway.yaml'), bootstrap(port, quota, (app.address() as AddressInfo).port));
+  const gateway = startProgram([...gatewayCommand(runtimeName), 'run', '-c', join(directory, 'gateway.yaml')]);
+  const load = new Load([port], 'day');
+  try {
+    await gateway.until(async () => await portIsOpen(port));
+    const begin = performance.now();
+    while (load.allPassed < 40) {
+      assert.ok(performance.now() - begin < 60_000, `${load.passed}`);
+      await load.round();
+    }
+    for (let i = 0; i < 20; i++) await load.round();
+    assert.equal(load.allPassed, 40);
+  } finally {
+    load.close();
+    await gateway.stop();
+    app.close();
+    app.closeAllConnections();
+    rmSync(directory, { recursive: true, force: true });
+  }
 });
