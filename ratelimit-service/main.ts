@@ -21,7 +21,11 @@ async function runCommand(args: readonly string[]): Promise<void> {
   const { runRateLimitCommand } = await import('./cli/run-command.ts');
   // Timers of the wheel do not keep the process alive; a command that waits with nothing else open must not end early.
   const release = holdProcess();
-  const output = { write: (text: string) => writeStdout(text), error: (text: string) => writeStderr(text) };
+  const output = {
+    write: (text: string) => writeStdout(text),
+    error: (text: string) => writeStderr(text),
+    drained: () => new Promise<void>((resolve) => writeStdout('', resolve)),
+  };
   let code = 1;
   try {
     code = await runRateLimitCommand(args, { output, clock: systemClock, variable: environmentVariable });

@@ -10,6 +10,8 @@ const chunkLength = 65_536;
 /** Prints limited requests as they are found. */
 export interface LimitedPrinter {
   readonly onLimited: LimitedListener;
+  /** Resolves when what was written has been taken: a log may limit more than fits into memory. */
+  readonly drained: () => Promise<void>;
   /** Writes what is left. */
   flush(): void;
 }
@@ -43,6 +45,7 @@ export function limitedPrinter(
         write(`${which}${log}:${line} ${time} ${shown} remaining ${remaining}, reset in ${resetSeconds}s`);
       }
     },
+    drained: async () => await output.drained?.(),
     flush() {
       if (waiting !== '') output.write(waiting);
       waiting = '';

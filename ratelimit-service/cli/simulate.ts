@@ -73,7 +73,11 @@ export const simulateCommand: Command<CommandContext> = {
     try {
       const options = simulationOptions(given);
       const printer = given.has('each') ? limitedPrinter(options, json, context.output) : null;
-      const simulation: SimulationOptions = { ...options, onLimited: printer?.onLimited ?? null };
+      const simulation: SimulationOptions = {
+        ...options,
+        onLimited: printer?.onLimited ?? null,
+        afterLines: printer?.drained ?? null,
+      };
       const summary = summarize(await simulateLogs(simulation), simulation, top);
       printer?.flush();
       context.output.write(json ? `${JSON.stringify({ summary })}\n` : summaryText(summary));

@@ -17,7 +17,7 @@ import { CommandFailure } from './command-context.ts';
 const maxWaiting = 200_000;
 
 /** What the flags of `simulate` say. Throws UsageError, CommandFailure, SimulationError and LimitConfigError. */
-export function simulationOptions(given: GivenFlags): Omit<SimulationOptions, 'onLimited'> {
+export function simulationOptions(given: GivenFlags): Omit<SimulationOptions, 'onLimited' | 'afterLines'> {
   const logs = [...given.all('log'), ...given.words];
   if (logs.length === 0) throw new UsageError('--log is missing');
   const configs = readConfigs(given);

@@ -54,6 +54,8 @@ export interface SimulationOptions {
   /** Length of a row of the timeline, seconds; null to find one. */
   readonly bucketSeconds: number | null;
   readonly onLimited: LimitedListener | null;
+  /** Awaited now and then, so that what listens is not overrun; null when nothing listens. */
+  readonly afterLines: (() => Promise<void>) | null;
 }
 
 /** A line that was not replayed. */
@@ -98,6 +100,7 @@ export async function simulateLogs(options: SimulationOptions): Promise<Simulati
     let number = 0;
     for await (const lines of readLines(options.logs[file]!)) {
       for (let i = 0; i < lines.length; i++) simulation.line(lines[i]!, file, ++number);
+      if (options.afterLines !== null) await options.afterLines();
     }
   }
   return simulation.finish();

@@ -4,6 +4,8 @@ export interface CommandOutput {
   write(text: string): void;
   /** What went wrong, and notes for people: standard error. */
   error(text: string): void;
+  /** Resolves when what was written has been taken. Absent where nothing is kept waiting. */
+  drained?(): Promise<void>;
 }
 
 /** Exit codes of `sluice certs`. */

@@ -276,7 +276,12 @@ test('no more requests wait to be put in order than are allowed', async () => {
     ],
     [],
   );
-  const { replayer, replays } = await simulateLogs({ ...simulationOptions(given), maxWaiting: 3, onLimited: null });
+  const { replayer, replays } = await simulateLogs({
+    ...simulationOptions(given),
+    maxWaiting: 3,
+    onLimited: null,
+    afterLines: null,
+  });
   assert.deepEqual([replays[0]!.requests, replayer.late], [10, 6]);
   assert.deepEqual(
     [replayer.firstUs, replayer.lastUs],
