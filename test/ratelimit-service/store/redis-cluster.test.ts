@@ -117,7 +117,7 @@ peerTest(
   async (binary) => {
     const world = await startCluster(binary);
     const ports = world.nodes.map(({ redis }) => redis.port);
-    const { store, stats } = await openRedisStore(0, { callTimeoutMs: 100, connectTimeoutMs: 500 }, clusterAt(ports));
+    const { store, stats } = await openRedisStore(0, { callTimeoutMs: 300, connectTimeoutMs: 500 }, clusterAt(ports));
     try {
       await Promise.all(keys.map(async (key) => await addTo(store, key)));
       const victim = world.ownerOf(hashSlot('key_0'));
@@ -145,7 +145,7 @@ peerTest(
 peerTest('redis-server', 'cluster: a replica takes the place of a killed master', async (binary) => {
   const world = await startCluster(binary);
   const ports = world.nodes.map(({ redis }) => redis.port);
-  const { store, stats } = await openRedisStore(0, { callTimeoutMs: 100, connectTimeoutMs: 500 }, clusterAt(ports));
+  const { store, stats } = await openRedisStore(0, { callTimeoutMs: 300, connectTimeoutMs: 500 }, clusterAt(ports));
   try {
     const victim = world.ownerOf(hashSlot('key_0'));
     const replica = await world.addReplica(victim);

@@ -6,7 +6,7 @@ import { untilCounted } from '../support/ask-load.ts';
 import { startFakeRedis } from '../support/fake-redis.ts';
 import { addTo, openRedisStore } from '../support/open-redis-store.ts';
 
-const short = { callTimeoutMs: 100, connectTimeoutMs: 500 };
+const short = { callTimeoutMs: 200, connectTimeoutMs: 500 };
 
 const nonsense: readonly (readonly [title: string, text: string])[] = [
   ['a web server', 'HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n'],
@@ -142,7 +142,7 @@ test('what comes after the deadline is ignored and counted, and mixes with nothi
       holder = socket;
       held.push(reply);
     };
-    await assert.rejects(addTo(store, 'a', 7), /redis: no answer within 100 ms/);
+    await assert.rejects(addTo(store, 'a', 7), /redis: no answer within 200 ms/);
     assert.deepEqual(held, [':7\r\n', ':1\r\n']);
     fake.misbehave = null;
     holder!.write(held.join(''));

@@ -4,7 +4,7 @@ import { addUntil, untilCounted } from '../support/ask-load.ts';
 import { addTo, openRedisStore } from '../support/open-redis-store.ts';
 import { startSentinel } from '../support/redis-sentinel.ts';
 
-const short = { callTimeoutMs: 50, connectTimeoutMs: 500 };
+const short = { callTimeoutMs: 200, connectTimeoutMs: 500 };
 
 peerTest('redis-server', 'sentinel: a fail-over under load', async (binary) => {
   const world = await startSentinel(binary, 'sesame');

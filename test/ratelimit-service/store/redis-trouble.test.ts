@@ -6,11 +6,13 @@ import { Redis } from 'ioredis';
 import type { RedisErrorKind } from '#ratelimit/store/redis-error.ts';
 import { peerTest } from '#test/support/peers.ts';
 import { startRedis, type TestRedis } from '#test/support/redis.ts';
+import { until } from '#test/support/until.ts';
 import { addUntil, untilCounted } from '../support/ask-load.ts';
 import { startForwarder } from '../support/forwarder.ts';
 import { addTo, type OpenedStore, openRedisStore } from '../support/open-redis-store.ts';
 
-const short = { callTimeoutMs: 50, connectTimeoutMs: 1000 };
+// Tests share the machine: what Redis answers in 200 ms it answers.
+const short = { callTimeoutMs: 200, connectTimeoutMs: 1000 };
 
 /** A connection of the test's own, for what an operator would do. */
 function operator(redis: TestRedis): Redis {
@@ -27,7 +29,7 @@ peerTest('redis-server', 'SIGSTOP: calls fail in time, then at once; what was se
     redis.program.signal('SIGSTOP');
     const { counts, errors } = await addUntil(store, 'a', () => stats.errors.breaker_open >= 200);
     assert.deepEqual(counts, []);
-    const timedOut = errors.filter((message) => message === 'redis: no answer within 50 ms').length;
+    const timedOut = errors.filter((message) => message === 'redis: no answer within 200 ms').length;
     assert.equal(timedOut, stats.errors.timeout);
     assert.equal(stats.breakerOpened, 1);
     assert.ok(stats.renewed >= 1);
@@ -50,7 +52,7 @@ peerTest('redis-server', 'SIGSTOP: calls fail in time, then at once; what was se
 
 peerTest('redis-server', 'more calls than may wait fail at once', async (binary) => {
   const redis = await startRedis(binary);
-  const { store, stats } = await openRedisStore(redis.port, { callTimeoutMs: 100, maxInFlight: 10 });
+  const { store, stats } = await openRedisStore(redis.port, { callTimeoutMs: 200, maxInFlight: 10 });
   try {
     await addTo(store, 'a');
     redis.program.signal('SIGSTOP');
@@ -61,7 +63,7 @@ peerTest('redis-server', 'more calls than may wait fail at once', async (binary)
     assert.equal(stats.errors.overflow, 15);
     await Promise.all(calls);
     assert.deepEqual(outcomes.slice(0, 15), Array(15).fill('redis: not asked, 10 counters are waiting for it'));
-    assert.deepEqual(outcomes.slice(15), Array(10).fill('redis: no answer within 100 ms'));
+    assert.deepEqual(outcomes.slice(15), Array(10).fill('redis: no answer within 200 ms'));
     assert.deepEqual([stats.errors.overflow, stats.errors.timeout], [15, 10]);
     // Nobody waits for them any more, but Redis has them still.
     await assert.rejects(addTo(store, 'a'), /10 counters are waiting/);
@@ -241,12 +243,23 @@ peerTest(
     const { store, stats } = await openRedisStore(redis.port, short);
     let second: TestRedis | null = null;
     try {
-      await addUntil(store, 'a', () => stats.pools[0]!.cxTotal > 0, 8);
       let turns = 0;
-      const load = addUntil(store, 'a', () => ++turns > 20 && stats.reconnects > 0 && stats.breakerClosed >= 0, 8);
+      let over = false;
+      const load = addUntil(
+        store,
+        'a',
+        () => {
+          turns++;
+          return over;
+        },
+        8,
+      );
+      await until(() => turns > 20);
       await redis.program.stop('SIGKILL');
-      await redis.program.until(() => stats.errors.disconnected > 50).catch(() => {});
+      await until(() => stats.errors.disconnected > 50);
       second = await startRedis(binary, redis.port);
+      await untilCounted(store, 'b');
+      over = true;
       const { counts, errors } = await load;
       assert.ok(counts.length > 0 && errors.length > 0);
       const now = await untilCounted(store, 'a');
