@@ -47,8 +47,8 @@ export interface HotKeyReport {
 /** Longest key that is watched, characters: requests choose it. */
 const maxKeyLength = 1024;
 
-/** Tallies that may wait to be carried over: more than the plans that are remembered have, so that those rarely are. */
-const maxBegun = 1024;
+/** Tallies that may wait to be carried over. Few: what waits is what the collector of garbage has to keep. */
+const maxBegun = 256;
 
 /** What was counted in one domain in one window. */
 class DomainKeys {
@@ -97,9 +97,10 @@ export class HotKeys implements KeyTallies, TallyOwner, TimerTarget {
     values: readonly string[],
   ): KeyTally | null {
     if (key.length > maxKeyLength) return null;
-    const shared = entries.some(({ value }, i) => values[i] !== value);
-    const counted = shared ? entries.map(({ key: name }, i) => ({ key: name, value: values[i]! })) : entries;
-    return new KeyTally(this, key, domain, rule.configKey ?? rule.fullKey, counted);
+    for (let i = 0; i < entries.length; i++) {
+      if (values[i] !== entries[i]!.value) return this.#sharedTally(key, domain, rule, entries, values);
+    }
+    return new KeyTally(this, key, domain, rule.configKey ?? rule.fullKey, entries);
   }
 
   onTallyBegun(tally: KeyTally): void {
@@ -133,6 +134,18 @@ export class HotKeys implements KeyTallies, TallyOwner, TimerTarget {
 
   close(): void {
     this.#timer.disable();
+  }
+
+  /** Values that share a counter are shown as their pattern. */
+  #sharedTally(
+    key: string,
+    domain: string,
+    rule: LimitRule,
+    entries: readonly DescriptorEntry[],
+    values: readonly string[],
+  ): KeyTally {
+    const counted = entries.map(({ key: name }, i) => ({ key: name, value: values[i]! }));
+    return new KeyTally(this, key, domain, rule.configKey ?? rule.fullKey, counted);
   }
 
   #carryOver(): void {

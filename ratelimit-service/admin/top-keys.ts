@@ -22,10 +22,15 @@ interface Place<Label> extends TopKey<Label> {
   next: Place<Label> | null;
 }
 
+/** Cells are so many times the slots of the table, which are up to four times the places. */
+const cellsPerSlot = 4;
+
 /**
- * The heaviest keys of a stream in bounded memory: the Space-Saving sketch (Metwally, Agrawal, El Abbadi 2005). There are
- * `size` places; a key without one takes that of the lightest and inherits its weight as its error. So with `total` weight
- * seen, every key above `total / size` is among them, and no weight is overstated by more than that.
+ * The heaviest keys of a stream in bounded memory: the Space-Saving sketch (Metwally, Agrawal, El Abbadi 2005), filtered
+ * (Homem, Carvalho 2010). There are `size` places. What keys without one weigh is summed up in cells by their hash, and when
+ * a cell is as heavy as the lightest place its next key takes that place, with the cell's weight as its error; the cell of the
+ * key that had to go gets that key's weight. So with `total` weight seen, every key above `total / size` has a place, and no
+ * weight is overstated by more than that.
  *
  * A heap gives the lightest, and a table of chains finds a key; it is no Map, because keys come and go with traffic.
  */
@@ -33,6 +38,8 @@ export class TopKeys<Label> {
   readonly #size: number;
   readonly #heap: Place<Label>[] = [];
   readonly #slots: (Place<Label> | null)[];
+  /** Weight of keys without a place; none before all places are taken. */
+  #cells: Float64Array | null = null;
   /** All weight that was added. */
   total = 0;
 
@@ -48,20 +55,10 @@ export class TopKeys<Label> {
   add(key: string, hash: number, label: Label, weight: number, companion: number): void {
     this.total += weight;
     let place = this.#find(key, hash);
-    if (place === null && this.#heap.length < this.#size) {
-      place = { key, label, hash, weight: 0, companion: 0, error: 0, at: this.#heap.length, next: null };
-      this.#heap.push(place);
-      this.#link(place);
-      this.#rise(place);
-    } else if (place === null) {
-      place = this.#heap[0]!;
-      this.#unlink(place);
-      place.key = key;
-      place.label = label;
-      place.hash = hash;
-      place.error = place.weight;
-      place.companion = 0;
-      this.#link(place);
+    if (place === null) {
+      place =
+        this.#heap.length < this.#size ? this.#newPlace(key, hash, label) : this.#takePlace(key, hash, label, weight);
+      if (place === null) return;
     }
     place.weight += weight;
     place.companion += companion;
@@ -81,6 +78,37 @@ export class TopKeys<Label> {
   /** The most that a key without a place can weigh. */
   get unseenWeight(): number {
     return this.#heap.length < this.#size ? 0 : this.#heap[0]!.weight;
+  }
+
+  #newPlace(key: string, hash: number, label: Label): Place<Label> {
+    const place = { key, label, hash, weight: 0, companion: 0, error: 0, at: this.#heap.length, next: null };
+    this.#heap.push(place);
+    this.#link(place);
+    this.#rise(place);
+    return place;
+  }
+
+  /** The lightest place becomes this key's, if its cell is as heavy; null when it is not. */
+  #takePlace(key: string, hash: number, label: Label, weight: number): Place<Label> | null {
+    this.#cells ??= new Float64Array(cellsPerSlot * this.#slots.length);
+    const cells = this.#cells;
+    const cell = hash & (cells.length - 1);
+    const place = this.#heap[0]!;
+    if (cells[cell]! + weight < place.weight) {
+      cells[cell]! += weight;
+      return null;
+    }
+    const error = cells[cell]!;
+    this.#unlink(place);
+    cells[place.hash & (cells.length - 1)] = place.weight;
+    place.key = key;
+    place.label = label;
+    place.hash = hash;
+    place.error = error;
+    place.weight = error;
+    place.companion = 0;
+    this.#link(place);
+    return place;
   }
 
   #find(key: string, hash: number): Place<Label> | null {
