@@ -6,7 +6,7 @@ import { Redis } from 'ioredis';
 import { type GatewayProcess, startGateway } from '#test/support/gateway-process.ts';
 import { findPeer, firstMissing, isRequired, peerTest } from '#test/support/peers.ts';
 import { startRedis } from '#test/support/redis.ts';
-import { limitFolder, ownService, startService } from './support/running-service.ts';
+import { limitFolder, ownService, type RunningService, startService } from './support/running-service.ts';
 
 const type = (name: string): string => `"@type": type.googleapis.com/envoy.extensions.filters.${name}`;
 const cluster = (name: string, port: number, more = ''): string => `
@@ -105,10 +105,13 @@ async function runEdge(envoy: string | undefined, service: readonly string[]): P
   const folder = limitFolder({ 'edge.yaml': rules });
   const redisServer = await startRedis(findPeer('redis-server')!);
   const redis = new Redis({ host: '127.0.0.1', port: redisServer.port });
-  const limits = await startService(service, folder.root, redisServer.port, { LIMIT_RESPONSE_HEADERS_ENABLED: 'true' });
-  const config = bootstrap((app.address() as AddressInfo).port, limits.grpc);
+  let started: RunningService | null = null;
   let edge: GatewayProcess | null = null;
   try {
+    const settings = { LIMIT_RESPONSE_HEADERS_ENABLED: 'true' };
+    const limits = await startService(service, folder.root, redisServer.port, settings);
+    started = limits;
+    const config = bootstrap((app.address() as AddressInfo).port, limits.grpc);
     edge = await startGateway(config, envoy === undefined ? {} : { envoy });
     const base = `http://127.0.0.1:${edge.port('edge')}`;
     const answers: string[] = [];
@@ -144,7 +147,7 @@ async function runEdge(envoy: string | undefined, service: readonly string[]): P
     return { answers, statistics, counters };
   } finally {
     await edge?.stop();
-    await limits.program.stop('SIGKILL');
+    await started?.program.stop('SIGKILL');
     redis.disconnect();
     await redisServer.program.stop();
     app.close();

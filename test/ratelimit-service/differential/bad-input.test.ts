@@ -98,20 +98,22 @@ interface Side {
 
 async function withServices(commands: readonly string[][], use: (sides: Side[]) => Promise<void>): Promise<void> {
   const folder = limitFolder({ 'a.yaml': config });
+  const redises: TestRedis[] = [];
   const sides: Side[] = [];
   try {
     for (const command of commands) {
       const redis = await startRedis(findPeer('redis-server')!);
+      redises.push(redis);
       const service = await startService(command, folder.root, redis.port, { REDIS_MAX_IN_FLIGHT: '200000' });
       sides.push({ redis, service, client: new RateLimitClient(`127.0.0.1:${service.grpc}`) });
     }
     await use(sides);
   } finally {
-    for (const { client, service, redis } of sides) {
+    for (const { client, service } of sides) {
       client.close();
       await service.program.stop();
-      await redis.program.stop();
     }
+    for (const { program } of redises) await program.stop();
     folder.remove();
   }
 }

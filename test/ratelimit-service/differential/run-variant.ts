@@ -191,10 +191,18 @@ async function startSide(
     ...env,
   };
   const services: RunningService[] = [];
-  for (const command of commands) services.push(await startService(command, root, redises[0]!.port, settings));
-  const monitors = await Promise.all(redises.map(({ port }) => monitorRedis(port)));
-  const clients = services.map(({ grpc }) => new RateLimitClient(`127.0.0.1:${grpc}`));
-  return { services, clients, statsd, redises, monitors };
+  const clients: RateLimitClient[] = [];
+  const monitors: RedisMonitor[] = [];
+  const side = { services, clients, statsd, redises, monitors };
+  try {
+    for (const command of commands) services.push(await startService(command, root, redises[0]!.port, settings));
+    for (const { grpc } of services) clients.push(new RateLimitClient(`127.0.0.1:${grpc}`));
+    for (const { port } of redises) monitors.push(await monitorRedis(port));
+  } catch (error) {
+    await stopSide(side);
+    throw error;
+  }
+  return side;
 }
 
 async function stopSide({ services, clients, statsd, redises, monitors }: Side): Promise<void> {

@@ -66,12 +66,18 @@ export async function startService(
     DEBUG_PORT: String(debug),
     ...env,
   });
-  await program.until(async () => {
+  const healthy = async (): Promise<boolean> => {
     try {
-      return (await fetch(`http://127.0.0.1:${http}/healthcheck`)).ok;
+      return (await fetch(`http://127.0.0.1:${http}/healthcheck`, { signal: AbortSignal.timeout(2000) })).ok;
     } catch {
       return false;
     }
-  }, 40_000);
+  };
+  try {
+    await program.until(healthy, 40_000);
+  } catch (error) {
+    await program.stop('SIGKILL');
+    throw error;
+  }
   return { program, http, grpc, debug };
 }
