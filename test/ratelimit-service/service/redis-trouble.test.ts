@@ -218,7 +218,14 @@ peerTest('redis-server', 'kill -9 of Redis under load: how many are let in beyon
   const local = await passedAcrossRestart(binary, 'local', []);
   assert.ok(local > 2 * limit && local <= 3 * limit, `${local}: as many again while it is away`);
   const directory = mkdtempSync(join(tmpdir(), 'sluice-redis-'));
-  const kept = await passedAcrossRestart(binary, 'error', ['--appendonly', 'yes', '--appendfsync', 'always', '--dir', directory]);
+  const kept = await passedAcrossRestart(binary, 'error', [
+    '--appendonly',
+    'yes',
+    '--appendfsync',
+    'always',
+    '--dir',
+    directory,
+  ]);
   assert.ok(kept <= limit, `${kept}: none when it keeps a log`);
   rmSync(directory, { recursive: true, force: true });
 });
