@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { freePorts, portIsOpen, type RunningProgram, startProgram } from './running-program.ts';
 
 /** A Redis of one's own, without persistence. */
@@ -12,8 +15,12 @@ export interface TestRedis {
  */
 export async function startRedis(binary: string, port = 0, options: readonly string[] = []): Promise<TestRedis> {
   const [free = 0] = port === 0 ? await freePorts(1) : [port];
+  // A replica writes what its master sends it into its folder.
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-redis-'));
   const program = startProgram([
     binary,
+    '--dir',
+    folder,
     '--port',
     String(free),
     '--bind',
@@ -24,6 +31,7 @@ export async function startRedis(binary: string, port = 0, options: readonly str
     'no',
     ...options,
   ]);
+  program.child.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   await program.until(async () => await portIsOpen(free));
   return { port: free, program };
 }
