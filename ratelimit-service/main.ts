@@ -1,5 +1,6 @@
 import process from 'node:process';
 import { LogRegistry } from '#gateway/base/log.ts';
+import { keepFreedMemory } from '#gateway/runtime/allocator.ts';
 import { systemClock } from '#gateway/runtime/clock.ts';
 import {
   environmentVariable,
@@ -12,9 +13,6 @@ import {
 } from '#gateway/runtime/process.ts';
 import { createSystemRandom } from '#gateway/runtime/random.ts';
 import { createSystemTimers } from '#gateway/runtime/timers.ts';
-import { readSettings } from './config/settings.ts';
-import { createRateLimitService } from './service/create-rate-limit-service.ts';
-import { createLogLines } from './service/log-lines.ts';
 
 /** Runs one command and ends the process once both streams have taken what was written: they may be pipes. */
 async function runCommand(args: readonly string[]): Promise<void> {
@@ -37,6 +35,11 @@ async function runCommand(args: readonly string[]): Promise<void> {
 }
 
 async function serve(): Promise<void> {
+  keepFreedMemory();
+  // Only now, so that a new start has not loaded everything twice.
+  const { readSettings } = await import('./config/settings.ts');
+  const { createRateLimitService } = await import('./service/create-rate-limit-service.ts');
+  const { createLogLines } = await import('./service/log-lines.ts');
   let stopping = false;
   let stop: () => void = () => process.exit(0);
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
