@@ -16,7 +16,12 @@ function rows(text: string): string[][] {
   return text
     .split('\n')
     .filter((line) => line.startsWith('| ') && !line.startsWith('| ---'))
-    .map((line) => line.slice(2, -2).split(' | '))
+    .map((line) =>
+      line
+        .slice(2, -2)
+        .split(' | ')
+        .map((cell) => cell.trim()),
+    )
     .filter(([first]) => first !== 'the reference' && first !== 'variables');
 }
 
