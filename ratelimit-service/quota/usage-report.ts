@@ -1,4 +1,5 @@
 import type { DescriptorEntry } from '../limiter/request.ts';
+import { readEntry } from '../service/read-entry.ts';
 import { WireReader } from '../service/wire-reader.ts';
 import { type BucketId, createBucketId } from './bucket-id.ts';
 
@@ -90,23 +91,10 @@ export class UsageReportReader {
     }
     while (wire.more(end)) {
       const tag = wire.varint(end);
-      if (tag === 0x0a) entries.push(this.#entry(wire.sub(end)));
+      if (tag === 0x0a) entries.push(readEntry(wire, wire.sub(end)));
       else wire.skip(tag, end);
     }
     if (entries.length > this.#bounds.maxIdEntries) this.#badId = true;
-  }
-
-  #entry(end: number): DescriptorEntry {
-    const wire = this.#wire;
-    let key = '';
-    let value = '';
-    while (wire.more(end)) {
-      const tag = wire.varint(end);
-      if (tag === 0x0a) key = wire.text(end);
-      else if (tag === 0x12) value = wire.text(end);
-      else wire.skip(tag, end);
-    }
-    return { key, value };
   }
 
   #duration(end: number): number {

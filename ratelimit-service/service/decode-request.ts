@@ -1,4 +1,5 @@
 import type { DescriptorEntry, LimitDescriptor, LimitOverride, LimitRequest } from '../limiter/request.ts';
+import { readEntry } from './read-entry.ts';
 import { WireReader } from './wire-reader.ts';
 
 /**
@@ -40,26 +41,13 @@ export class RateLimitRequestReader {
     let isNegativeHits = false;
     while (wire.more(end)) {
       const tag = wire.varint(end);
-      if (tag === 0x0a) entries.push(this.#entry(wire.sub(end)));
+      if (tag === 0x0a) entries.push(readEntry(wire, wire.sub(end)));
       else if (tag === 0x12) limit = this.#override(wire.sub(end), limit);
       else if (tag === 0x1a) hitsAddend = this.#wrapped(wire.sub(end), hitsAddend ?? 0);
       else if (tag === 0x20) isNegativeHits = wire.varint(end) !== 0;
       else wire.skip(tag, end);
     }
     return { entries, limit, hitsAddend, isNegativeHits };
-  }
-
-  #entry(end: number): DescriptorEntry {
-    const wire = this.#wire;
-    let key = '';
-    let value = '';
-    while (wire.more(end)) {
-      const tag = wire.varint(end);
-      if (tag === 0x0a) key = wire.text(end);
-      else if (tag === 0x12) value = wire.text(end);
-      else wire.skip(tag, end);
-    }
-    return { key, value };
   }
 
   /** A message field that comes twice is merged: what is absent in the second keeps the first's value. */

@@ -12,7 +12,7 @@
 // counts only if every answer was a 2xx and a probe's body has the right length. --memory adds resident memory after a
 // hundred thousand and after a million requests.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import { cpus, tmpdir } from 'node:os';
@@ -20,8 +20,8 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { createCertificate } from '../support/certificates.ts';
 import { findPeer } from '../support/peers.ts';
+import { writeBenchCertificate } from './bench-certificate.ts';
 import { type BenchCase, benchCases } from './cases.ts';
 import { idleKibPerConnection } from './idle.ts';
 import { load } from './load.ts';
@@ -72,14 +72,7 @@ need('wrk');
 need('h2load');
 
 const dir = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
-chmodSync(dir, 0o755); // nginx's worker runs as another user
-const { certificate, privateKey } = await createCertificate({
-  name: 'localhost',
-  sans: ['dns:localhost', 'ip:127.0.0.1'],
-});
-writeFileSync(join(dir, 'cert.pem'), certificate);
-writeFileSync(join(dir, 'key.pem'), privateKey, { mode: 0o600 });
-writeFileSync(join(dir, 'both.pem'), certificate + privateKey, { mode: 0o600 });
+await writeBenchCertificate(dir);
 const upstreamPorts = { http1: basePort + 50, http2: basePort + 51 };
 const upstream = startUpstream(nginx, dir, upstreamPorts, loadCore);
 const wantedProxies = options.proxies.split(',').filter((name) => name !== '');

@@ -1,9 +1,9 @@
-import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync } from 'node:fs';
 import https from 'node:https';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createCertificate } from '../../support/certificates.ts';
 import { findPeer } from '../../support/peers.ts';
+import { writeBenchCertificate } from '../bench-certificate.ts';
 import { load } from '../load.ts';
 import { PinnedProcess } from '../pinned-process.ts';
 import { cpuMicros } from '../process-cost.ts';
@@ -44,14 +44,7 @@ export async function measureGateways(options: GatewayLimitOptions): Promise<voi
     console.error('main-job: nginx and h2load are needed (Debian packages nginx, nghttp2-client)');
     return;
   }
-  chmodSync(dir, 0o755); // nginx's worker runs as another user
-  const { certificate, privateKey } = await createCertificate({
-    name: 'localhost',
-    sans: ['dns:localhost', 'ip:127.0.0.1'],
-  });
-  writeFileSync(join(dir, 'cert.pem'), certificate);
-  writeFileSync(join(dir, 'key.pem'), privateKey, { mode: 0o600 });
-  writeFileSync(join(dir, 'both.pem'), certificate + privateKey, { mode: 0o600 });
+  await writeBenchCertificate(dir);
   const upstreamPorts = { http1: port + 50, http2: port + 51 };
   const upstream = startUpstream(nginx, dir, upstreamPorts, loadCore);
   const service = limitServices(dir, ports).find(({ name }) => name === 'sluice-bun')!;
