@@ -22,11 +22,10 @@ interface KnownToken extends TokenHolder {
 
 /**
  * The tokens in a file: one a line, `TOKEN` or `NAME TOKEN`; empty lines and those that begin with `#` are none. The file is
- * read again when it has changed.
+ * read for each question, so that what is taken out of it is refused from then on.
  */
 export class AdminTokens {
   readonly #path: string;
-  #seen = '';
   #tokens: readonly KnownToken[] = [];
 
   /** Reads the file. Throws with what is wrong with it. */
@@ -50,11 +49,8 @@ export class AdminTokens {
   }
 
   #read(): void {
-    const { mtimeMs, ctimeMs, size, ino } = statSync(this.#path);
-    const seen = `${mtimeMs} ${ctimeMs} ${size} ${ino}`;
-    if (seen === this.#seen) return;
+    // Whole, each time: no time stamp tells of two changes in a moment, and a token that was taken back must not stay good.
     this.#tokens = readTokens(new TextDecoder().decode(readBoundedFile(this.#path, maxFileOctets)));
-    this.#seen = seen;
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '#gateway/runtime/clock.ts';
 import type { Timer, Timers, TimerTarget } from '#gateway/runtime/timers.ts';
 import type { FolderListener, FolderWatches } from './folder-watches.ts';
-import { foldersOf, signatureOf } from './watched-paths.ts';
+import { contentsOf, foldersOf, signatureOf } from './watched-paths.ts';
 
 /** Nothing must have happened for this long before files are read: one rotation makes several events. Milliseconds. */
 const quietMs = 30;
@@ -11,6 +11,11 @@ const maxGatherMs = 250;
 const slowLookMs = 5000;
 /** How often files are looked at where watches ran out or failed. */
 const fastLookMs = 500;
+/**
+ * Time stamps are as coarse as a tick of the system's clock, two seconds on some file systems: of files that changed less than
+ * this ago the contents are compared too. Milliseconds.
+ */
+const settleMs = 2000;
 
 /** What following files takes of the server. */
 export interface FileChangesServices {
@@ -39,6 +44,9 @@ export class FileChanges implements FolderListener, TimerTarget {
   #followed: readonly string[] = [];
   #key = '';
   #signature = '';
+  /** Of files that have changed of late; '' once they have settled. */
+  #contents = '';
+  #settledMs = 0;
   #firstEventMs = -1;
   /** The listener is told in any case. */
   #due = false;
@@ -60,7 +68,7 @@ export class FileChanges implements FolderListener, TimerTarget {
     this.#files = files;
     this.#folders = folders;
     this.#follow();
-    this.#signature = signatureOf(files, folders);
+    this.#note(signatureOf(files, folders));
     return files.length + folders.length > 0;
   }
 
@@ -89,22 +97,37 @@ export class FileChanges implements FolderListener, TimerTarget {
     if (timer === this.#quiet) {
       this.#firstEventMs = -1;
       this.#follow();
-      const before = this.#signature;
-      this.#signature = signatureOf(this.#files, this.#folders);
+      const signature = signatureOf(this.#files, this.#folders);
+      const changed = signature !== this.#signature;
+      if (changed) this.#note(signature);
       // The folders above those that are followed are watched too, and what happens there does not count.
-      if (this.#files.length > 0 || this.#signature !== before || this.#due) this.#listener.onFilesChanged();
+      if (this.#files.length > 0 || changed || this.#due) this.#listener.onFilesChanged();
       this.#due = false;
       return;
     }
     const signature = signatureOf(this.#files, this.#folders);
-    if (signature !== this.#signature) {
-      this.#signature = signature;
+    if (signature !== this.#signature || this.#unsettled()) {
+      this.#note(signature);
       this.look();
     } else if (!this.polling) {
       this.#look.enable(slowLookMs);
       return;
     }
     this.#follow();
+  }
+
+  #note(signature: string): void {
+    this.#signature = signature;
+    this.#contents = contentsOf(this.#files, this.#folders);
+    this.#settledMs = this.#services.clock.nowMs() + settleMs;
+  }
+
+  /** Whether files have changed once more after their latest change, too soon after it for their time stamps to show. */
+  #unsettled(): boolean {
+    if (this.#contents === '') return false;
+    if (contentsOf(this.#files, this.#folders) !== this.#contents) return true;
+    if (this.#services.clock.nowMs() >= this.#settledMs) this.#contents = '';
+    return false;
   }
 
   // Links may lead elsewhere now, and folders may have been made anew.

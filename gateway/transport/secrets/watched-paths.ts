@@ -1,10 +1,14 @@
+import { createHash } from 'node:crypto';
 import { lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { dirname, join, resolve, sep } from 'node:path';
+import { readBoundedFile } from '#gateway/runtime/files.ts';
 
 /** Symbolic links followed in one path; the system's own limit. */
 const maxLinks = 40;
-/** Entries of a folder that its signature looks at. */
+/** Entries of a folder that are looked at. */
 const maxEntries = 512;
+/** Octets of a file that is compared by its contents: more than a secret may have. */
+const maxFileOctets = 4 << 20;
 
 /**
  * The folders in which something must change before `file` leads to other contents: the one it lies in, that one's parent
@@ -47,15 +51,35 @@ export function signatureOf(files: readonly string[], folders: readonly string[]
   const texts = files.map((file) => statText(file, false));
   for (const folder of folders) {
     texts.push(statText(folder, false));
-    try {
-      for (const name of readdirSync(folder).sort().slice(0, maxEntries)) {
-        texts.push(name, statText(join(folder, name), true));
-      }
-    } catch {
-      texts.push('-');
-    }
+    const names = entriesOf(folder);
+    if (names === null) texts.push('-');
+    else for (const name of names) texts.push(name, statText(join(folder, name), true));
   }
   return texts.join('\n');
+}
+
+/** A digest of what is in files, and in the files of folders: costs more than a signature, and tells what no time stamp does. */
+export function contentsOf(files: readonly string[], folders: readonly string[]): string {
+  const hash = createHash('sha256');
+  const inFolders = folders.flatMap((folder) => (entriesOf(folder) ?? []).map((name) => join(folder, name)));
+  for (const file of [...files, ...inFolders]) {
+    try {
+      if (!statSync(file).isFile()) continue; // a pipe would be waited for
+      const contents = readBoundedFile(file, maxFileOctets);
+      hash.update(`${contents.length}:`).update(contents);
+    } catch {
+      hash.update('-');
+    }
+  }
+  return hash.digest('base64');
+}
+
+function entriesOf(folder: string): string[] | null {
+  try {
+    return readdirSync(folder).sort().slice(0, maxEntries);
+  } catch {
+    return null;
+  }
 }
 
 /** Identity of what is at a path now, its links followed; '' when nothing is. */

@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { AdminTokens } from '#ratelimit/admin/admin-tokens.ts';
 import { RateLimitClient } from '#test/support/rate-limit-client.ts';
 import { type StartedService, startService } from '../support/start-service.ts';
 
@@ -289,6 +290,20 @@ test('the token file is read again when it changes', async () => {
   } finally {
     await bench.stop();
   }
+});
+
+test('a token that is replaced by one of the same length, in the same moment, is refused from then on', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'sluice-admin-'));
+  const path = join(directory, 'token');
+  for (let i = 0; i < 20; i++) {
+    writeFileSync(path, 'first-token-0123456789');
+    const tokens = new AdminTokens(path);
+    assert.notEqual(tokens.holderOf('first-token-0123456789'), null);
+    writeFileSync(path, 'other-token-0123456789');
+    assert.equal(tokens.holderOf('first-token-0123456789'), null);
+    assert.notEqual(tokens.holderOf('other-token-0123456789'), null);
+  }
+  rmSync(directory, { recursive: true });
 });
 
 test('a token file that cannot be used stops the start, one that all may read is warned of', async () => {

@@ -7,6 +7,7 @@ import { after, before, describe, it } from 'node:test';
 import { fromJson, type JsonObject } from '@bufbuild/protobuf';
 import type { TlsCertificateSecret } from '#gateway/api/secrets.ts';
 import { messageSchema, protoRegistry } from '#gateway/proto/registry.ts';
+import { FileChanges } from '#gateway/transport/secrets/file-changes.ts';
 import { FileSubscription } from '#gateway/transport/secrets/file-subscription.ts';
 import { FolderWatches } from '#gateway/transport/secrets/folder-watches.ts';
 import { pairWaitMs, SdsSecret } from '#gateway/transport/secrets/sds-secret.ts';
@@ -131,6 +132,38 @@ describe('files of a secret', () => {
       w.end();
     }
   });
+
+  for (const how of ['files', 'folder'] as const) {
+    it(`are told apart by what is in them when time stamps are too coarse: ${how}`, () => {
+      const folder = mkdtempSync(join(tmpdir(), 'sluice-files-'));
+      const file = join(folder, 'tls.crt');
+      const time = new VirtualTime();
+      const folders = new FolderWatches(() => {
+        throw new Error('no watches');
+      });
+      const seen: string[] = [];
+      const listener = { onFilesChanged: () => void seen.push(readFileSync(file, 'utf8')) };
+      const changes = new FileChanges({ clock: time, timers: time.timers, folders }, listener);
+      const [files, watched] = how === 'files' ? [[file], []] : [[], [folder]];
+      // Of writes in one tick of the clock no time stamp tells; one of these is.
+      for (let i = 0; i < 20; i++) {
+        writeFileSync(file, 'one');
+        changes.watch(files, watched);
+        writeFileSync(file, 'two');
+        time.advance(600);
+        assert.equal(seen.pop(), 'two');
+        writeFileSync(file, 'six');
+        time.advance(600);
+        assert.equal(seen.pop(), 'six');
+        seen.length = 0;
+        time.advance(60_000);
+        assert.deepEqual(seen, [], 'what did not change is not told');
+        changes.watch([], []);
+      }
+      changes.close();
+      rmSync(folder, { recursive: true });
+    });
+  }
 
   it('are looked at after a watch has failed', async () => {
     let fail = (): void => {};
