@@ -1,3 +1,4 @@
+import { type ReadOperator, splitOperators } from '#gateway/base/split-operators.ts';
 import { ConfigError } from '#gateway/config/diagnostics.ts';
 import { octetText } from './octet-text.ts';
 
@@ -18,37 +19,17 @@ const commandPattern = /%([A-Z0-9_]+)(?:\((.*?)\))?(?::(\d+))?%/sy;
  * begins no well-formed command.
  */
 export function parseFormat(text: string): (string | FormatCommand)[] {
-  const format = octetText(text);
-  const parts: (string | FormatCommand)[] = [];
-  let literal = '';
-  let at = 0;
-  while (at < format.length) {
-    const percent = format.indexOf('%', at);
-    if (percent === -1) {
-      literal += format.slice(at);
-      break;
-    }
-    literal += format.slice(at, percent);
-    if (format[percent + 1] === '%') {
-      literal += '%';
-      at = percent + 2;
-      continue;
-    }
-    commandPattern.lastIndex = percent;
-    const match = commandPattern.exec(format);
-    if (match === null) {
-      const shown = format.slice(percent, percent + 40);
-      throw new ConfigError('', `malformed command operator at position ${percent}: '${shown}'`);
-    }
-    if (literal !== '') parts.push(literal);
-    literal = '';
-    parts.push({
-      name: match[1]!,
-      params: match[2] ?? null,
-      maxLength: match[3] === undefined ? null : Number(match[3]),
-    });
-    at = commandPattern.lastIndex;
+  return splitOperators(octetText(text), readCommand);
+}
+
+function readCommand(format: string, percent: number): ReadOperator<FormatCommand> {
+  commandPattern.lastIndex = percent;
+  const match = commandPattern.exec(format);
+  if (match === null) {
+    const shown = format.slice(percent, percent + 40);
+    throw new ConfigError('', `malformed command operator at position ${percent}: '${shown}'`);
   }
-  if (literal !== '') parts.push(literal);
-  return parts;
+  const [, name, params, length] = match;
+  const maxLength = length === undefined ? null : Number(length);
+  return { operator: { name: name!, params: params ?? null, maxLength }, end: commandPattern.lastIndex };
 }

@@ -1,3 +1,4 @@
+import { type ReadOperator, splitOperators } from '#gateway/base/split-operators.ts';
 import { SimulationError } from './simulation-error.ts';
 
 /** A field of a format text: `%NAME%` or `%NAME(params):length%`. */
@@ -19,32 +20,10 @@ const headerOperators: ReadonlySet<string> = new Set(['REQ', 'RESP', 'TRAILER', 
  * {@link SimulationError} where a percent sign begins no field.
  */
 export function parseLogFormat(format: string): (string | FormatField)[] {
-  const parts: (string | FormatField)[] = [];
-  let literal = '';
-  let at = 0;
-  while (at < format.length) {
-    const percent = format.indexOf('%', at);
-    if (percent === -1) {
-      literal += format.slice(at);
-      break;
-    }
-    literal += format.slice(at, percent);
-    if (format[percent + 1] === '%') {
-      literal += '%';
-      at = percent + 2;
-      continue;
-    }
-    const { field, end } = readField(format, percent);
-    if (literal !== '') parts.push(literal);
-    literal = '';
-    parts.push(field);
-    at = end;
-  }
-  if (literal !== '') parts.push(literal);
-  return parts;
+  return splitOperators(format, readField);
 }
 
-function readField(format: string, percent: number): { readonly field: FormatField; readonly end: number } {
+function readField(format: string, percent: number): ReadOperator<FormatField> {
   const malformed = (): SimulationError =>
     new SimulationError(`malformed field at position ${percent} of a format: '${format.slice(percent, percent + 40)}'`);
   namePattern.lastIndex = percent + 1;
@@ -64,7 +43,7 @@ function readField(format: string, percent: number): { readonly field: FormatFie
   const length = /^:[0-9]+/.exec(format.slice(at, at + 20));
   if (length !== null) at += length[0].length;
   if (format[at] !== '%') throw malformed();
-  return { field: { name: fieldName(name, params), params }, end: at + 1 };
+  return { operator: { name: fieldName(name, params), params }, end: at + 1 };
 }
 
 /** The one spelling of a field, by which what is asked for is found: names of headers are in capitals. */
