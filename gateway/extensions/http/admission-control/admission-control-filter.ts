@@ -1,12 +1,5 @@
-import {
-  type DecoderFilterCallbacks,
-  type EncoderFilterCallbacks,
-  FilterDataStatus,
-  FilterHeadersStatus,
-  FilterTrailersStatus,
-  type StreamDecoderFilter,
-  type StreamEncoderFilter,
-} from '#gateway/api/http-filter.ts';
+import { FilterHeadersStatus, FilterTrailersStatus } from '#gateway/api/http-filter.ts';
+import { PassThroughFilter } from '#gateway/http/pass-through-filter.ts';
 import { isGrpcContentType } from '#gateway/protocol/grpc/content-type.ts';
 import type { HeaderMap } from '#gateway/protocol/headers/header-map.ts';
 import type { RequestHead, ResponseHead } from '#gateway/protocol/headers/message-head.ts';
@@ -16,44 +9,30 @@ const serviceUnavailable = 503;
 const ok = 200;
 
 /** Turns requests away while too many of the others fail. Envoy's admission_control filter. */
-export class AdmissionControlFilter implements StreamDecoderFilter, StreamEncoderFilter {
+export class AdmissionControlFilter extends PassThroughFilter {
   readonly #config: AdmissionControlConfig;
-  #callbacks!: DecoderFilterCallbacks;
   /** The result of this request is to be recorded. */
   #open = false;
   #statusInTrailers = false;
 
   constructor(config: AdmissionControlConfig) {
+    super();
     this.#config = config;
   }
 
-  setDecoderFilterCallbacks(callbacks: DecoderFilterCallbacks): void {
-    this.#callbacks = callbacks;
-  }
-
-  setEncoderFilterCallbacks(_callbacks: EncoderFilterCallbacks): void {}
-
-  decodeHeaders(_head: RequestHead): FilterHeadersStatus {
+  override decodeHeaders(_head: RequestHead): FilterHeadersStatus {
     const config = this.#config;
-    if (!config.enabled() || this.#callbacks.streamInfo.healthCheck) return FilterHeadersStatus.Continue;
+    if (!config.enabled() || this.callbacks.streamInfo.healthCheck) return FilterHeadersStatus.Continue;
     if (config.rejects()) {
       config.rejected.inc();
-      this.#callbacks.sendLocalReply(serviceUnavailable, '', 'denied_by_admission_control');
+      this.callbacks.sendLocalReply(serviceUnavailable, '', 'denied_by_admission_control');
       return FilterHeadersStatus.StopIteration;
     }
     this.#open = true;
     return FilterHeadersStatus.Continue;
   }
 
-  decodeData(): FilterDataStatus {
-    return FilterDataStatus.Continue;
-  }
-
-  decodeTrailers(): FilterTrailersStatus {
-    return FilterTrailersStatus.Continue;
-  }
-
-  encodeHeaders(head: ResponseHead, endStream: boolean): FilterHeadersStatus {
+  override encodeHeaders(head: ResponseHead, endStream: boolean): FilterHeadersStatus {
     const { status, headers } = head;
     const isGrpc = endStream
       ? headers.has('grpc-status')
@@ -68,16 +47,12 @@ export class AdmissionControlFilter implements StreamDecoderFilter, StreamEncode
     return FilterHeadersStatus.Continue;
   }
 
-  encodeData(): FilterDataStatus {
-    return FilterDataStatus.Continue;
-  }
-
-  encodeTrailers(trailers: HeaderMap): FilterTrailersStatus {
+  override encodeTrailers(trailers: HeaderMap): FilterTrailersStatus {
     if (this.#statusInTrailers) this.#record(this.#isGrpcSuccess(trailers.get('grpc-status')));
     return FilterTrailersStatus.Continue;
   }
 
-  onDestroy(): void {
+  override onDestroy(): void {
     this.#record(false);
   }
 

@@ -1,10 +1,10 @@
 import { FilterHeadersStatus } from '#gateway/api/http-filter.ts';
-import { RequestHeadFilter } from '#gateway/http/request-head-filter.ts';
+import { PassThroughDecoderFilter } from '#gateway/http/pass-through-filter.ts';
 import type { RequestHead } from '#gateway/protocol/headers/message-head.ts';
 import type { ApiKeyAuthConfig, ApiKeyAuthRoute } from './api-key-auth-config.ts';
 
 /** Finds the client of a request by its API key. Envoy's api_key_auth filter. */
-export class ApiKeyAuthFilter extends RequestHeadFilter {
+export class ApiKeyAuthFilter extends PassThroughDecoderFilter {
   readonly #config: ApiKeyAuthConfig;
 
   constructor(config: ApiKeyAuthConfig) {

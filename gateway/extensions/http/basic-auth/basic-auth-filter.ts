@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { FilterHeadersStatus } from '#gateway/api/http-filter.ts';
-import { RequestHeadFilter } from '#gateway/http/request-head-filter.ts';
+import { PassThroughDecoderFilter } from '#gateway/http/pass-through-filter.ts';
 import type { RequestHead } from '#gateway/protocol/headers/message-head.ts';
 import type { Counter } from '#gateway/stats/stats.ts';
 import type { UserList } from './user-file.ts';
@@ -33,7 +33,7 @@ export interface BasicAuthRoute {
 }
 
 /** Checks user name and password of a request (RFC 7617). Envoy's basic_auth filter. */
-export class BasicAuthFilter extends RequestHeadFilter {
+export class BasicAuthFilter extends PassThroughDecoderFilter {
   readonly #config: BasicAuthConfig;
 
   constructor(config: BasicAuthConfig) {

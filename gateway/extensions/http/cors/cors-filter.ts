@@ -1,13 +1,6 @@
 import type { RuntimeFlags } from '#gateway/api/context.ts';
-import {
-  type DecoderFilterCallbacks,
-  type EncoderFilterCallbacks,
-  FilterDataStatus,
-  FilterHeadersStatus,
-  FilterTrailersStatus,
-  type StreamDecoderFilter,
-  type StreamEncoderFilter,
-} from '#gateway/api/http-filter.ts';
+import { FilterHeadersStatus } from '#gateway/api/http-filter.ts';
+import { PassThroughFilter } from '#gateway/http/pass-through-filter.ts';
 import { HeaderMap } from '#gateway/protocol/headers/header-map.ts';
 import { type RequestHead, ResponseHead } from '#gateway/protocol/headers/message-head.ts';
 import type { Random } from '#gateway/runtime/random.ts';
@@ -24,27 +17,21 @@ export interface CorsConfig {
 }
 
 /** Answers preflights and tells browsers which origins may read an answer. Fetch standard, section 3.3. */
-export class CorsFilter implements StreamDecoderFilter, StreamEncoderFilter {
+export class CorsFilter extends PassThroughFilter {
   readonly #config: CorsConfig;
-  #callbacks: DecoderFilterCallbacks | null = null;
   #policy: EffectiveCorsPolicy | null = null;
   /** The origin that the response is for; '' when the response is left alone. */
   #origin = '';
 
   constructor(config: CorsConfig) {
+    super();
     this.#config = config;
   }
 
-  setDecoderFilterCallbacks(callbacks: DecoderFilterCallbacks): void {
-    this.#callbacks = callbacks;
-  }
-
-  setEncoderFilterCallbacks(_callbacks: EncoderFilterCallbacks): void {}
-
-  decodeHeaders(head: RequestHead, _endStream: boolean): FilterHeadersStatus {
+  override decodeHeaders(head: RequestHead, _endStream: boolean): FilterHeadersStatus {
     const origin = head.headers.getJoined('origin');
     if (origin === null || origin === '') return FilterHeadersStatus.Continue;
-    const callbacks = this.#callbacks!;
+    const callbacks = this.callbacks;
     // Redirects and direct responses have no policy: Envoy reads it from forwarding routes only.
     if (callbacks.route?.entry == null) return FilterHeadersStatus.Continue;
     const policies = callbacks.allRouteConfigs() as readonly CorsPolicy[];
@@ -67,15 +54,7 @@ export class CorsFilter implements StreamDecoderFilter, StreamEncoderFilter {
     return FilterHeadersStatus.StopIteration;
   }
 
-  decodeData(): FilterDataStatus {
-    return FilterDataStatus.Continue;
-  }
-
-  decodeTrailers(): FilterTrailersStatus {
-    return FilterTrailersStatus.Continue;
-  }
-
-  encodeHeaders(head: ResponseHead, _endStream: boolean): FilterHeadersStatus {
+  override encodeHeaders(head: ResponseHead, _endStream: boolean): FilterHeadersStatus {
     const policy = this.#policy;
     if (policy === null) return FilterHeadersStatus.Continue;
     const { headers } = head;
@@ -85,16 +64,6 @@ export class CorsFilter implements StreamDecoderFilter, StreamEncoderFilter {
     if (expose !== '') headers.set('access-control-expose-headers', expose);
     return FilterHeadersStatus.Continue;
   }
-
-  encodeData(): FilterDataStatus {
-    return FilterDataStatus.Continue;
-  }
-
-  encodeTrailers(): FilterTrailersStatus {
-    return FilterTrailersStatus.Continue;
-  }
-
-  onDestroy(): void {}
 }
 
 function isPreflight(head: RequestHead): boolean {

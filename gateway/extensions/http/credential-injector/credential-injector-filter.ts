@@ -1,6 +1,6 @@
 import { FilterHeadersStatus } from '#gateway/api/http-filter.ts';
 import { ResponseFlag } from '#gateway/api/response-flags.ts';
-import { RequestHeadFilter } from '#gateway/http/request-head-filter.ts';
+import { PassThroughDecoderFilter } from '#gateway/http/pass-through-filter.ts';
 import type { RequestHead } from '#gateway/protocol/headers/message-head.ts';
 import type { Counter } from '#gateway/stats/stats.ts';
 import type { GenericCredential } from './generic-credential.ts';
@@ -17,7 +17,7 @@ export interface CredentialInjectorConfig {
 }
 
 /** Puts the gateway's own credential into requests. Envoy's credential_injector filter. */
-export class CredentialInjectorFilter extends RequestHeadFilter {
+export class CredentialInjectorFilter extends PassThroughDecoderFilter {
   readonly #config: CredentialInjectorConfig;
 
   constructor(config: CredentialInjectorConfig) {

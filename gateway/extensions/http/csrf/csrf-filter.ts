@@ -2,7 +2,7 @@ import type { RuntimeFlags } from '#gateway/api/context.ts';
 import { FilterHeadersStatus } from '#gateway/api/http-filter.ts';
 import { type Fraction, fractionTakes } from '#gateway/config/fraction.ts';
 import type { StringPredicate } from '#gateway/config/matcher/string-matcher.ts';
-import { RequestHeadFilter } from '#gateway/http/request-head-filter.ts';
+import { PassThroughDecoderFilter } from '#gateway/http/pass-through-filter.ts';
 import type { RequestHead } from '#gateway/protocol/headers/message-head.ts';
 import type { Random } from '#gateway/runtime/random.ts';
 import type { Counter } from '#gateway/stats/stats.ts';
@@ -28,7 +28,7 @@ export interface CsrfConfig {
 }
 
 /** Refuses changes that another site's page asks for, by Origin or Referer. Envoy's csrf filter. */
-export class CsrfFilter extends RequestHeadFilter {
+export class CsrfFilter extends PassThroughDecoderFilter {
   readonly #config: CsrfConfig;
 
   constructor(config: CsrfConfig) {

@@ -1,15 +1,8 @@
 import { Buffer } from 'node:buffer';
-import {
-  type DecoderFilterCallbacks,
-  type EncoderFilterCallbacks,
-  FilterDataStatus,
-  FilterHeadersStatus,
-  FilterTrailersStatus,
-  type StreamDecoderFilter,
-  type StreamEncoderFilter,
-} from '#gateway/api/http-filter.ts';
+import { FilterDataStatus, FilterHeadersStatus, FilterTrailersStatus } from '#gateway/api/http-filter.ts';
 import { ResponseFlag } from '#gateway/api/response-flags.ts';
 import type { Cancellable } from '#gateway/api/upstream.ts';
+import { PassThroughFilter } from '#gateway/http/pass-through-filter.ts';
 import type { RequestHead, ResponseHead } from '#gateway/protocol/headers/message-head.ts';
 import type { CheckCallbacks, Verdict } from './authz-client.ts';
 import type { AuthzCounters, BodySettings, ExtAuthzConfig, ExtAuthzRoute } from './ext-authz-config.ts';
@@ -20,9 +13,8 @@ const forbidden = 403;
 const nothing = new Uint8Array(0);
 
 /** Asks an authorization service about a request before it goes on. Envoy's ext_authz filter. */
-export class ExtAuthzFilter implements StreamDecoderFilter, StreamEncoderFilter, CheckCallbacks {
+export class ExtAuthzFilter extends PassThroughFilter implements CheckCallbacks {
   readonly #config: ExtAuthzConfig;
-  #callbacks!: DecoderFilterCallbacks;
   #state: 'idle' | 'buffering' | 'calling' | 'complete' | 'responded' = 'idle';
   /** True while the call is being made: an answer that comes within it does not need `continueDecoding`. */
   #initiating = false;
@@ -33,18 +25,13 @@ export class ExtAuthzFilter implements StreamDecoderFilter, StreamEncoderFilter,
   #allowed: Verdict | null = null;
 
   constructor(config: ExtAuthzConfig) {
+    super();
     this.#config = config;
   }
 
-  setDecoderFilterCallbacks(callbacks: DecoderFilterCallbacks): void {
-    this.#callbacks = callbacks;
-  }
-
-  setEncoderFilterCallbacks(_callbacks: EncoderFilterCallbacks): void {}
-
-  decodeHeaders(head: RequestHead, endStream: boolean): FilterHeadersStatus {
+  override decodeHeaders(head: RequestHead, endStream: boolean): FilterHeadersStatus {
     const config = this.#config;
-    const callbacks = this.#callbacks;
+    const callbacks = this.callbacks;
     const route = callbacks.routeConfig() as ExtAuthzRoute | null;
     if (route?.disabled === true) return FilterHeadersStatus.Continue;
     if (!config.enabled(callbacks.streamInfo.dynamicMetadata)) {
@@ -66,11 +53,11 @@ export class ExtAuthzFilter implements StreamDecoderFilter, StreamEncoderFilter,
     return this.#responded ? FilterHeadersStatus.StopIteration : FilterHeadersStatus.Continue;
   }
 
-  decodeData(chunk: Uint8Array, endStream: boolean): FilterDataStatus {
+  override decodeData(chunk: Uint8Array, endStream: boolean): FilterDataStatus {
     if (this.#calling) return FilterDataStatus.StopIterationAndWatermark;
     if (this.#state !== 'buffering') return FilterDataStatus.Continue;
     const { maxOctets, allowPartial } = this.#body!;
-    const octets = (this.#callbacks.decodingBuffer()?.length ?? 0) + chunk.length;
+    const octets = (this.callbacks.decodingBuffer()?.length ?? 0) + chunk.length;
     // Above the limit keeping the chunk makes the stream answer 413.
     if (allowPartial ? !endStream && octets < maxOctets : !endStream || octets > maxOctets)
       return FilterDataStatus.StopIterationAndBuffer;
@@ -79,26 +66,18 @@ export class ExtAuthzFilter implements StreamDecoderFilter, StreamEncoderFilter,
     return this.#responded ? FilterDataStatus.StopIterationNoBuffer : FilterDataStatus.Continue;
   }
 
-  decodeTrailers(): FilterTrailersStatus {
+  override decodeTrailers(): FilterTrailersStatus {
     if (this.#state === 'buffering') this.#ask(this.#bodyWith(nothing), false);
     const stops = this.#calling || this.#responded;
     return stops ? FilterTrailersStatus.StopIteration : FilterTrailersStatus.Continue;
   }
 
-  encodeHeaders(head: ResponseHead): FilterHeadersStatus {
+  override encodeHeaders(head: ResponseHead): FilterHeadersStatus {
     if (this.#allowed !== null) changeResponse(head, this.#allowed);
     return FilterHeadersStatus.Continue;
   }
 
-  encodeData(): FilterDataStatus {
-    return FilterDataStatus.Continue;
-  }
-
-  encodeTrailers(): FilterTrailersStatus {
-    return FilterTrailersStatus.Continue;
-  }
-
-  onDestroy(): void {
+  override onDestroy(): void {
     if (this.#state !== 'calling') return;
     this.#state = 'complete';
     this.#call?.cancel();
@@ -128,7 +107,7 @@ export class ExtAuthzFilter implements StreamDecoderFilter, StreamEncoderFilter,
   }
 
   #ask(body: Uint8Array | null, partial: boolean): void {
-    const callbacks = this.#callbacks;
+    const callbacks = this.callbacks;
     let contextExtensions: { readonly [key: string]: string } = {};
     for (const route of callbacks.allRouteConfigs() as readonly ExtAuthzRoute[])
       contextExtensions = { ...contextExtensions, ...route.contextExtensions };
@@ -143,7 +122,7 @@ export class ExtAuthzFilter implements StreamDecoderFilter, StreamEncoderFilter,
   }
 
   #bodyWith(chunk: Uint8Array): Uint8Array {
-    const held = this.#callbacks.decodingBuffer()?.concat() ?? nothing;
+    const held = this.callbacks.decodingBuffer()?.concat() ?? nothing;
     return Buffer.concat([held, chunk]).subarray(0, this.#body!.maxOctets);
   }
 
@@ -156,13 +135,13 @@ export class ExtAuthzFilter implements StreamDecoderFilter, StreamEncoderFilter,
     }
     const values = { ...metadata };
     if (kind === 'ok') values['ext_authz_duration'] = Math.floor(config.clock.nowMs() - this.#startMs);
-    this.#callbacks.streamInfo.setDynamicMetadata(metadataNamespace, values);
+    this.callbacks.streamInfo.setDynamicMetadata(metadataNamespace, values);
   }
 
   #onAllowed(verdict: Verdict): void {
     this.#count('ok');
     const changed = changeRequest(this.#head!, verdict);
-    if (changed && this.#config.clearRouteCache) this.#callbacks.clearRouteCache();
+    if (changed && this.#config.clearRouteCache) this.callbacks.clearRouteCache();
     this.#allowed = verdict;
     this.#goOn();
   }
@@ -170,7 +149,7 @@ export class ExtAuthzFilter implements StreamDecoderFilter, StreamEncoderFilter,
   #onDenied({ status, body, clientHeaders }: Verdict): void {
     this.#count('denied');
     const answered = status === 0 ? forbidden : status;
-    const cluster = this.#callbacks.clusterInfo;
+    const cluster = this.callbacks.clusterInfo;
     if (cluster !== null && this.#config.chargeCluster) cluster.stats.chargeResponse(answered, true, false, '');
     this.#answer(answered, body, clientHeaders, 'ext_authz_denied');
   }
@@ -189,8 +168,8 @@ export class ExtAuthzFilter implements StreamDecoderFilter, StreamEncoderFilter,
 
   #answer(status: number, body: string | Uint8Array, clientHeaders: readonly string[], details: string): void {
     this.#state = 'responded';
-    this.#callbacks.streamInfo.setFlag(ResponseFlag.UnauthorizedExternalService);
-    this.#callbacks.sendLocalReply(status, body, details, {
+    this.callbacks.streamInfo.setFlag(ResponseFlag.UnauthorizedExternalService);
+    this.callbacks.sendLocalReply(status, body, details, {
       modifyHeaders({ headers }) {
         // The service's headers replace what is there, and may be repeated.
         for (let i = 0; i < clientHeaders.length; i += 2) headers.remove(clientHeaders[i]!);
@@ -201,11 +180,11 @@ export class ExtAuthzFilter implements StreamDecoderFilter, StreamEncoderFilter,
 
   #count(what: keyof AuthzCounters): void {
     this.#config.counters[what].inc();
-    const cluster = this.#callbacks.clusterInfo;
+    const cluster = this.callbacks.clusterInfo;
     if (cluster !== null) this.#config.countersOf(cluster.stats.scope)[what].inc();
   }
 
   #goOn(): void {
-    if (!this.#initiating) this.#callbacks.continueDecoding();
+    if (!this.#initiating) this.callbacks.continueDecoding();
   }
 }

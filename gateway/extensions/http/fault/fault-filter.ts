@@ -1,13 +1,8 @@
-import {
-  type DecoderFilterCallbacks,
-  FilterDataStatus,
-  FilterHeadersStatus,
-  FilterTrailersStatus,
-  type StreamDecoderFilter,
-} from '#gateway/api/http-filter.ts';
+import { FilterDataStatus, FilterHeadersStatus, FilterTrailersStatus } from '#gateway/api/http-filter.ts';
 import { ResponseFlag } from '#gateway/api/response-flags.ts';
 import type { Fraction } from '#gateway/config/fraction.ts';
 import { allHeadersMatch } from '#gateway/config/matcher/header-matcher.ts';
+import { PassThroughDecoderFilter } from '#gateway/http/pass-through-filter.ts';
 import type { RequestHead } from '#gateway/protocol/headers/message-head.ts';
 import type { Timer, TimerTarget } from '#gateway/runtime/timers.ts';
 import type { FaultConfig, FaultSettings } from './fault-config.ts';
@@ -27,10 +22,9 @@ interface AbortStatus {
 }
 
 /** Delays requests, and answers some of them with an error. Envoy's fault filter. */
-export class FaultFilter implements StreamDecoderFilter, TimerTarget {
+export class FaultFilter extends PassThroughDecoderFilter implements TimerTarget {
   readonly #config: FaultConfig;
   #settings: FaultSettings;
-  #callbacks!: DecoderFilterCallbacks;
   #head: RequestHead | null = null;
   #timer: Timer | null = null;
   #delaying = false;
@@ -38,16 +32,13 @@ export class FaultFilter implements StreamDecoderFilter, TimerTarget {
   #downstreamCluster = '';
 
   constructor(config: FaultConfig) {
+    super();
     this.#config = config;
     this.#settings = config.settings;
   }
 
-  setDecoderFilterCallbacks(callbacks: DecoderFilterCallbacks): void {
-    this.#callbacks = callbacks;
-  }
-
-  decodeHeaders(head: RequestHead): FilterHeadersStatus {
-    const settings = (this.#callbacks.routeConfig() as FaultSettings | null) ?? this.#settings;
+  override decodeHeaders(head: RequestHead): FilterHeadersStatus {
+    const settings = (this.callbacks.routeConfig() as FaultSettings | null) ?? this.#settings;
     this.#settings = settings;
     if (settings.delay === null && settings.abort === null) return FilterHeadersStatus.Continue;
     if (!this.#meant(head)) return FilterHeadersStatus.Continue;
@@ -57,21 +48,21 @@ export class FaultFilter implements StreamDecoderFilter, TimerTarget {
     return this.#abort(head) ? FilterHeadersStatus.StopIteration : FilterHeadersStatus.Continue;
   }
 
-  decodeData(): FilterDataStatus {
+  override decodeData(): FilterDataStatus {
     return this.#delaying ? FilterDataStatus.StopIterationAndWatermark : FilterDataStatus.Continue;
   }
 
-  decodeTrailers(): FilterTrailersStatus {
+  override decodeTrailers(): FilterTrailersStatus {
     return this.#delaying ? FilterTrailersStatus.StopIteration : FilterTrailersStatus.Continue;
   }
 
   /** @see TimerTarget */
   onTimer(): void {
     this.#delaying = false;
-    if (!this.#abort(this.#head!)) this.#callbacks.continueDecoding();
+    if (!this.#abort(this.#head!)) this.callbacks.continueDecoding();
   }
 
-  onDestroy(): void {
+  override onDestroy(): void {
     this.#timer?.disable();
     this.#timer = null;
     if (this.#active) this.#config.stats.active.dec();
@@ -80,7 +71,7 @@ export class FaultFilter implements StreamDecoderFilter, TimerTarget {
 
   #meant(head: RequestHead): boolean {
     const { upstreamCluster, downstreamNodes, headers } = this.#settings;
-    if (upstreamCluster !== '' && this.#callbacks.route?.entry?.clusterName !== upstreamCluster) return false;
+    if (upstreamCluster !== '' && this.callbacks.route?.entry?.clusterName !== upstreamCluster) return false;
     if (downstreamNodes.size > 0 && !downstreamNodes.has(head.headers.get(nodeHeader) ?? '')) return false;
     return allHeadersMatch(headers, head);
   }
@@ -99,7 +90,7 @@ export class FaultFilter implements StreamDecoderFilter, TimerTarget {
     if (delayMs <= 0 || !this.#begin()) return false;
     stats.delays.inc();
     this.#countForCluster('delays_injected');
-    this.#callbacks.streamInfo.setFlag(ResponseFlag.DelayInjected);
+    this.callbacks.streamInfo.setFlag(ResponseFlag.DelayInjected);
     this.#delaying = true;
     this.#timer = timers.create(this);
     this.#timer.enable(delayMs);
@@ -111,10 +102,10 @@ export class FaultFilter implements StreamDecoderFilter, TimerTarget {
     const status = this.#abortStatus(head);
     if (abort === null || status === null || !this.#begin()) return false;
     const { stats } = this.#config;
-    this.#callbacks.streamInfo.setFlag(ResponseFlag.FaultInjected);
+    this.callbacks.streamInfo.setFlag(ResponseFlag.FaultInjected);
     stats.aborts.inc();
     this.#countForCluster('aborts_injected');
-    this.#callbacks.sendLocalReply(status.http, abort.body, 'fault_filter_abort', { grpcStatus: status.grpc });
+    this.callbacks.sendLocalReply(status.http, abort.body, 'fault_filter_abort', { grpcStatus: status.grpc });
     return true;
   }
 

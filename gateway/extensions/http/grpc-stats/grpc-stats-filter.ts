@@ -1,13 +1,6 @@
-import {
-  type DecoderFilterCallbacks,
-  type EncoderFilterCallbacks,
-  FilterDataStatus,
-  FilterHeadersStatus,
-  FilterTrailersStatus,
-  type StreamDecoderFilter,
-  type StreamEncoderFilter,
-} from '#gateway/api/http-filter.ts';
+import { FilterDataStatus, FilterHeadersStatus, FilterTrailersStatus } from '#gateway/api/http-filter.ts';
 import type { GrpcMethodStats } from '#gateway/http/grpc-call-stats.ts';
+import { PassThroughFilter } from '#gateway/http/pass-through-filter.ts';
 import { isGrpcContentType } from '#gateway/protocol/grpc/content-type.ts';
 import type { HeaderMap } from '#gateway/protocol/headers/header-map.ts';
 import type { RequestHead, ResponseHead } from '#gateway/protocol/headers/message-head.ts';
@@ -18,9 +11,8 @@ const filterStateKey = 'envoy.filters.http.grpc_stats';
 const connectStreaming = 'application/connect+';
 
 /** Counts gRPC calls and messages of each method. Envoy's grpc_stats filter. */
-export class GrpcStatsFilter implements StreamDecoderFilter, StreamEncoderFilter {
+export class GrpcStatsFilter extends PassThroughFilter {
   readonly #config: GrpcStatsConfig;
-  #callbacks!: DecoderFilterCallbacks;
   #stats: GrpcMethodStats | null = null;
   #requests: FrameCounter | null = null;
   #responses: FrameCounter | null = null;
@@ -28,25 +20,20 @@ export class GrpcStatsFilter implements StreamDecoderFilter, StreamEncoderFilter
   #counts: { requestMessageCount?: string; responseMessageCount?: string } | null = null;
 
   constructor(config: GrpcStatsConfig) {
+    super();
     this.#config = config;
   }
 
-  setDecoderFilterCallbacks(callbacks: DecoderFilterCallbacks): void {
-    this.#callbacks = callbacks;
-  }
-
-  setEncoderFilterCallbacks(_callbacks: EncoderFilterCallbacks): void {}
-
-  decodeHeaders({ headers, path }: RequestHead): FilterHeadersStatus {
+  override decodeHeaders({ headers, path }: RequestHead): FilterHeadersStatus {
     const type = headers.get('content-type');
     if (!isGrpcContentType(type) && type?.startsWith(connectStreaming) !== true) return FilterHeadersStatus.Continue;
     this.#requests = new FrameCounter();
-    const cluster = this.#callbacks.clusterInfo;
+    const cluster = this.callbacks.clusterInfo;
     if (cluster !== null) this.#stats = this.#config.statsOf(cluster, path);
     return FilterHeadersStatus.Continue;
   }
 
-  decodeData(chunk: Uint8Array): FilterDataStatus {
+  override decodeData(chunk: Uint8Array): FilterDataStatus {
     const messages = this.#requests?.inspect(chunk) ?? 0;
     if (messages > 0) {
       this.#show();
@@ -55,11 +42,7 @@ export class GrpcStatsFilter implements StreamDecoderFilter, StreamEncoderFilter
     return FilterDataStatus.Continue;
   }
 
-  decodeTrailers(): FilterTrailersStatus {
-    return FilterTrailersStatus.Continue;
-  }
-
-  encodeHeaders({ status, headers }: ResponseHead, endStream: boolean): FilterHeadersStatus {
+  override encodeHeaders({ status, headers }: ResponseHead, endStream: boolean): FilterHeadersStatus {
     if (this.#requests === null) return FilterHeadersStatus.Continue;
     if (endStream) {
       this.#finish(headers);
@@ -70,7 +53,7 @@ export class GrpcStatsFilter implements StreamDecoderFilter, StreamEncoderFilter
     return FilterHeadersStatus.Continue;
   }
 
-  encodeData(chunk: Uint8Array): FilterDataStatus {
+  override encodeData(chunk: Uint8Array): FilterDataStatus {
     const messages = this.#responses?.inspect(chunk) ?? 0;
     if (messages > 0) {
       this.#show();
@@ -79,18 +62,16 @@ export class GrpcStatsFilter implements StreamDecoderFilter, StreamEncoderFilter
     return FilterDataStatus.Continue;
   }
 
-  encodeTrailers(trailers: HeaderMap): FilterTrailersStatus {
+  override encodeTrailers(trailers: HeaderMap): FilterTrailersStatus {
     if (this.#requests !== null) this.#finish(trailers);
     return FilterTrailersStatus.Continue;
   }
-
-  onDestroy(): void {}
 
   #finish(headers: HeaderMap): void {
     const stats = this.#stats;
     if (stats === null) return;
     stats.finished(headers.get('grpc-status'));
-    const { lastUpstreamTxMs, lastUpstreamRxMs } = this.#callbacks.streamInfo;
+    const { lastUpstreamTxMs, lastUpstreamRxMs } = this.callbacks.streamInfo;
     if (this.#config.upstreamStats && lastUpstreamTxMs >= 0 && lastUpstreamRxMs >= lastUpstreamTxMs)
       stats.took(lastUpstreamRxMs - lastUpstreamTxMs);
   }
@@ -98,7 +79,7 @@ export class GrpcStatsFilter implements StreamDecoderFilter, StreamEncoderFilter
   #show(): void {
     if (!this.#config.emitFilterState) return;
     if (this.#counts === null) {
-      const { streamInfo } = this.#callbacks;
+      const { streamInfo } = this.callbacks;
       this.#counts = {};
       streamInfo.filterState ??= new Map();
       streamInfo.filterState.set(filterStateKey, this.#counts);

@@ -1,14 +1,11 @@
 import type { FormatterContext } from '#gateway/api/access-log.ts';
 import {
-  type DecoderFilterCallbacks,
   type EncoderFilterCallbacks,
-  FilterDataStatus,
   FilterHeadersStatus,
   FilterTrailersStatus,
-  type StreamDecoderFilter,
-  type StreamEncoderFilter,
   type StreamFilterCallbacks,
 } from '#gateway/api/http-filter.ts';
+import { PassThroughFilter } from '#gateway/http/pass-through-filter.ts';
 import type { HeaderMap } from '#gateway/protocol/headers/header-map.ts';
 import type { RequestHead, ResponseHead } from '#gateway/protocol/headers/message-head.ts';
 import { type Mutations, mutateRequest, mutateResponse, mutateTrailers } from './mutations.ts';
@@ -21,46 +18,38 @@ export interface HeaderMutationConfig {
 }
 
 /** Changes headers, query and trailers: first by the filter's own mutations, then by those of the route's levels. */
-export class HeaderMutationFilter implements StreamDecoderFilter, StreamEncoderFilter {
+export class HeaderMutationFilter extends PassThroughFilter {
   readonly #config: HeaderMutationConfig;
-  #decoder: DecoderFilterCallbacks | null = null;
   #encoder: EncoderFilterCallbacks | null = null;
   /** In the order they apply; taken from the route once, so that a new route choice changes nothing. */
   #levels: readonly Mutations[] | null = null;
 
   constructor(config: HeaderMutationConfig) {
+    super();
     this.#config = config;
   }
 
-  setDecoderFilterCallbacks(callbacks: DecoderFilterCallbacks): void {
-    this.#decoder = callbacks;
-  }
-
-  setEncoderFilterCallbacks(callbacks: EncoderFilterCallbacks): void {
+  override setEncoderFilterCallbacks(callbacks: EncoderFilterCallbacks): void {
     this.#encoder = callbacks;
   }
 
-  decodeHeaders(head: RequestHead, _endStream: boolean): FilterHeadersStatus {
-    const callbacks = this.#decoder!;
+  override decodeHeaders(head: RequestHead, _endStream: boolean): FilterHeadersStatus {
+    const callbacks = this.callbacks;
     const context = contextOf(callbacks, head, null, null);
     mutateRequest(this.#config.mutations, head, context);
     for (const level of this.#routeLevels(callbacks)) mutateRequest(level, head, context);
     return FilterHeadersStatus.Continue;
   }
 
-  decodeData(): FilterDataStatus {
-    return FilterDataStatus.Continue;
-  }
-
-  decodeTrailers(trailers: HeaderMap): FilterTrailersStatus {
-    const callbacks = this.#decoder!;
+  override decodeTrailers(trailers: HeaderMap): FilterTrailersStatus {
+    const callbacks = this.callbacks;
     const context = contextOf(callbacks, callbacks.requestHead, null, null);
     mutateTrailers(this.#config.mutations.requestTrailers, trailers, context);
     for (const level of this.#routeLevels(callbacks)) mutateTrailers(level.requestTrailers, trailers, context);
     return FilterTrailersStatus.Continue;
   }
 
-  encodeHeaders(head: ResponseHead, _endStream: boolean): FilterHeadersStatus {
+  override encodeHeaders(head: ResponseHead, _endStream: boolean): FilterHeadersStatus {
     const callbacks = this.#encoder!;
     const context = contextOf(callbacks, callbacks.requestHead, head, null);
     mutateResponse(this.#config.mutations, head, context);
@@ -68,19 +57,13 @@ export class HeaderMutationFilter implements StreamDecoderFilter, StreamEncoderF
     return FilterHeadersStatus.Continue;
   }
 
-  encodeData(): FilterDataStatus {
-    return FilterDataStatus.Continue;
-  }
-
-  encodeTrailers(trailers: HeaderMap): FilterTrailersStatus {
+  override encodeTrailers(trailers: HeaderMap): FilterTrailersStatus {
     const callbacks = this.#encoder!;
     const context = contextOf(callbacks, callbacks.requestHead, callbacks.responseHead, trailers);
     mutateTrailers(this.#config.mutations.responseTrailers, trailers, context);
     for (const level of this.#routeLevels(callbacks)) mutateTrailers(level.responseTrailers, trailers, context);
     return FilterTrailersStatus.Continue;
   }
-
-  onDestroy(): void {}
 
   #routeLevels(callbacks: StreamFilterCallbacks): readonly Mutations[] {
     if (this.#levels === null) {

@@ -1,17 +1,14 @@
 import type { ServerContext } from '#gateway/api/context.ts';
 import {
-  type DecoderFilterCallbacks,
-  type EncoderFilterCallbacks,
   FilterDataStatus,
   FilterHeadersStatus,
   FilterTrailersStatus,
   type LocalReplyOptions,
-  type StreamDecoderFilter,
-  type StreamEncoderFilter,
 } from '#gateway/api/http-filter.ts';
 import { ResponseFlag } from '#gateway/api/response-flags.ts';
 import type { HeaderPredicate } from '#gateway/api/route.ts';
 import { allHeadersMatch } from '#gateway/config/matcher/header-matcher.ts';
+import { PassThroughFilter } from '#gateway/http/pass-through-filter.ts';
 import type { RequestHead, ResponseHead } from '#gateway/protocol/headers/message-head.ts';
 import { type ClusterMinimum, judgeClusters } from './judge-clusters.ts';
 import type { ResponseCache } from './response-cache.ts';
@@ -34,47 +31,41 @@ const degradedReply: LocalReplyOptions = {
 };
 
 /** Answers health checks of the gateway itself, and tells callers in every response when it is failed. */
-export class HealthCheckFilter implements StreamDecoderFilter, StreamEncoderFilter {
+export class HealthCheckFilter extends PassThroughFilter {
   readonly #config: HealthCheckConfig;
-  #callbacks: DecoderFilterCallbacks | null = null;
   #isHealthCheck = false;
   /** This filter answers. */
   #handling = false;
 
   constructor(config: HealthCheckConfig) {
+    super();
     this.#config = config;
   }
 
-  setDecoderFilterCallbacks(callbacks: DecoderFilterCallbacks): void {
-    this.#callbacks = callbacks;
-  }
-
-  setEncoderFilterCallbacks(_callbacks: EncoderFilterCallbacks): void {}
-
-  decodeHeaders(head: RequestHead, endStream: boolean): FilterHeadersStatus {
+  override decodeHeaders(head: RequestHead, endStream: boolean): FilterHeadersStatus {
     const { server, passThrough, headers, cache } = this.#config;
     if (!allHeadersMatch(headers, head)) return FilterHeadersStatus.Continue;
     this.#isHealthCheck = true;
-    this.#callbacks!.streamInfo.healthCheck = true;
+    this.callbacks.streamInfo.healthCheck = true;
     this.#handling = !passThrough || server.healthCheckFailed || cache?.fresh === true;
     if (!this.#handling) return FilterHeadersStatus.Continue;
     if (endStream) this.#answer();
     return FilterHeadersStatus.StopIteration;
   }
 
-  decodeData(_chunk: Uint8Array, endStream: boolean): FilterDataStatus {
+  override decodeData(_chunk: Uint8Array, endStream: boolean): FilterDataStatus {
     if (!this.#handling) return FilterDataStatus.Continue;
     if (endStream) this.#answer();
     return FilterDataStatus.StopIterationNoBuffer;
   }
 
-  decodeTrailers(): FilterTrailersStatus {
+  override decodeTrailers(): FilterTrailersStatus {
     if (!this.#handling) return FilterTrailersStatus.Continue;
     this.#answer();
     return FilterTrailersStatus.StopIteration;
   }
 
-  encodeHeaders(head: ResponseHead, _endStream: boolean): FilterHeadersStatus {
+  override encodeHeaders(head: ResponseHead, _endStream: boolean): FilterHeadersStatus {
     const { server, cache } = this.#config;
     const { headers } = head;
     if (this.#isHealthCheck) {
@@ -85,19 +76,9 @@ export class HealthCheckFilter implements StreamDecoderFilter, StreamEncoderFilt
     return FilterHeadersStatus.Continue;
   }
 
-  encodeData(): FilterDataStatus {
-    return FilterDataStatus.Continue;
-  }
-
-  encodeTrailers(): FilterTrailersStatus {
-    return FilterTrailersStatus.Continue;
-  }
-
-  onDestroy(): void {}
-
   #answer(): void {
     const { server, cache, minimums } = this.#config;
-    const callbacks = this.#callbacks!;
+    const callbacks = this.callbacks;
     let status = 503;
     let details = 'health_check_failed';
     let degraded = false;

@@ -1,10 +1,5 @@
-import {
-  type DecoderFilterCallbacks,
-  FilterDataStatus,
-  FilterHeadersStatus,
-  FilterTrailersStatus,
-  type StreamDecoderFilter,
-} from '#gateway/api/http-filter.ts';
+import { FilterDataStatus, FilterHeadersStatus, FilterTrailersStatus } from '#gateway/api/http-filter.ts';
+import { PassThroughDecoderFilter } from '#gateway/http/pass-through-filter.ts';
 import type { RequestHead, ResponseHead } from '#gateway/protocol/headers/message-head.ts';
 import type { JwksListener, JwksSource } from './jwks-source.ts';
 import type { JwtAuthnConfig, JwtRouteConfig } from './jwt-authn-config.ts';
@@ -18,22 +13,18 @@ const maxRealmOctets = 256;
  * Lets a request through when its tokens satisfy what its path or route requires. Signatures are verified at once; only
  * keys that must be fetched first make the request wait.
  */
-export class JwtAuthnFilter implements StreamDecoderFilter, JwksListener {
+export class JwtAuthnFilter extends PassThroughDecoderFilter implements JwksListener {
   readonly #config: JwtAuthnConfig;
-  #callbacks!: DecoderFilterCallbacks;
   #requirement: Requirement | null = null;
   #verification: Verification | null = null;
   #waitsFor: JwksSource | null = null;
 
   constructor(config: JwtAuthnConfig) {
+    super();
     this.#config = config;
   }
 
-  setDecoderFilterCallbacks(callbacks: DecoderFilterCallbacks): void {
-    this.#callbacks = callbacks;
-  }
-
-  decodeHeaders(head: RequestHead): FilterHeadersStatus {
+  override decodeHeaders(head: RequestHead): FilterHeadersStatus {
     const config = this.#config;
     const { stats } = config;
     if (config.bypassCorsPreflight && isCorsPreflight(head)) {
@@ -49,7 +40,7 @@ export class JwtAuthnFilter implements StreamDecoderFilter, JwksListener {
     if (typeof requirement === 'string') {
       stats.denied.inc();
       const body = `Failed JWT authentication: ${requirement}`;
-      this.#callbacks.sendLocalReply(403, body, denialDetails(requirement));
+      this.callbacks.sendLocalReply(403, body, denialDetails(requirement));
       return FilterHeadersStatus.StopIteration;
     }
     this.#requirement = requirement;
@@ -57,15 +48,15 @@ export class JwtAuthnFilter implements StreamDecoderFilter, JwksListener {
     return this.#check() ? FilterHeadersStatus.Continue : FilterHeadersStatus.StopIteration;
   }
 
-  decodeData(): FilterDataStatus {
+  override decodeData(): FilterDataStatus {
     return this.#waitsFor === null ? FilterDataStatus.Continue : FilterDataStatus.StopIterationAndWatermark;
   }
 
-  decodeTrailers(): FilterTrailersStatus {
+  override decodeTrailers(): FilterTrailersStatus {
     return this.#waitsFor === null ? FilterTrailersStatus.Continue : FilterTrailersStatus.StopIteration;
   }
 
-  onDestroy(): void {
+  override onDestroy(): void {
     this.#waitsFor?.cancel(this);
     this.#waitsFor = null;
   }
@@ -77,7 +68,7 @@ export class JwtAuthnFilter implements StreamDecoderFilter, JwksListener {
     const verification = this.#verification!;
     if (source.keys === null) verification.failedSources.add(source);
     verification.restart();
-    if (this.#check()) this.#callbacks.continueDecoding();
+    if (this.#check()) this.callbacks.continueDecoding();
   }
 
   /** True: the request goes on. False: it waits for keys, or has been answered. */
@@ -92,7 +83,7 @@ export class JwtAuthnFilter implements StreamDecoderFilter, JwksListener {
     const { stats } = this.#config;
     // Built before a token is taken out of the path.
     const realm = status === JwtStatus.Ok ? '' : originalUri(verification.head);
-    if (verification.apply(this.#callbacks.streamInfo)) this.#callbacks.clearRouteCache();
+    if (verification.apply(this.callbacks.streamInfo)) this.callbacks.clearRouteCache();
     if (status === JwtStatus.Ok) {
       stats.allowed.inc();
       return true;
@@ -103,8 +94,8 @@ export class JwtAuthnFilter implements StreamDecoderFilter, JwksListener {
   }
 
   #findRequirement(head: RequestHead): Requirement | string | null {
-    const perRoute = this.#callbacks.routeConfig() as JwtRouteConfig | null;
-    if (perRoute === null) return this.#config.requirementFor(head, this.#callbacks.streamInfo);
+    const perRoute = this.callbacks.routeConfig() as JwtRouteConfig | null;
+    if (perRoute === null) return this.#config.requirementFor(head, this.callbacks.streamInfo);
     return perRoute.disabled ? null : this.#config.requirementNamed(perRoute.name);
   }
 
@@ -113,7 +104,7 @@ export class JwtAuthnFilter implements StreamDecoderFilter, JwksListener {
     const code = status === JwtStatus.AudienceNotAllowed ? 403 : 401;
     const error = status === JwtStatus.Missing || strip ? '' : ', error="invalid_token"';
     const challenge = strip ? 'Bearer' : `Bearer realm="${realm}"${error}`;
-    this.#callbacks.sendLocalReply(code, strip ? '' : status, denialDetails(status), {
+    this.callbacks.sendLocalReply(code, strip ? '' : status, denialDetails(status), {
       modifyHeaders(response: ResponseHead): void {
         response.headers.set('www-authenticate', challenge);
       },

@@ -1,6 +1,6 @@
 import { FilterHeadersStatus } from '#gateway/api/http-filter.ts';
 import type { JsonValue } from '#gateway/api/stream-info.ts';
-import { RequestHeadFilter } from '#gateway/http/request-head-filter.ts';
+import { PassThroughDecoderFilter } from '#gateway/http/pass-through-filter.ts';
 import type { RequestHead } from '#gateway/protocol/headers/message-head.ts';
 import type { AccessDecision } from '#gateway/route/access-rules/access-engine.ts';
 import type { MatchContext } from '#gateway/route/matching/match-context.ts';
@@ -10,7 +10,7 @@ const metadataNamespace = 'envoy.filters.http.rbac';
 const logNamespace = 'envoy.common';
 
 /** Lets a request through, or answers 403, by role-based access rules. Envoy's rbac filter. */
-export class RbacFilter extends RequestHeadFilter {
+export class RbacFilter extends PassThroughDecoderFilter {
   readonly #config: RbacConfig;
 
   constructor(config: RbacConfig) {
