@@ -3,9 +3,11 @@ import type { Clock } from '#gateway/runtime/clock.ts';
 import type { Random } from '#gateway/runtime/random.ts';
 import type { Timers } from '#gateway/runtime/timers.ts';
 import type { AdminSettings } from '../config/settings-admin.ts';
+import type { QuotaService } from '../quota/quota-service.ts';
 import type { LimitService } from '../service/limit-service.ts';
 import type { CounterStore } from '../store/counter-store.ts';
 import type { LocalCache } from '../store/local-cache.ts';
+import type { LocalEstimate } from '../store/local-estimate.ts';
 import { PerSecondStore } from '../store/per-second-store.ts';
 import { RedisStore } from '../store/redis-store.ts';
 import type { AdminApiOptions } from './admin-api.ts';
@@ -60,19 +62,29 @@ export interface Admin extends AdminApiOptions {
   close(): void;
 }
 
+/** The parts of a service that count, or know what was counted. */
+export interface CountingParts {
+  readonly limits: LimitService;
+  readonly store: CounterStore;
+  /** Null: LOCAL_CACHE_SIZE_IN_BYTES is 0. */
+  readonly cache: LocalCache | null;
+  readonly estimate: LocalEstimate;
+  readonly quota: QuotaService;
+}
+
 /** Joins planning parts and a service. Without a token nobody looks for exemptions: nobody can make one here. */
 export async function createAdmin(
   { settings, clock, timers, random, logs }: AdminPartsOptions,
   { exemptions, hotKeys, tokens, audit }: PlanningParts,
-  limits: LimitService,
-  store: CounterStore,
-  cache: LocalCache | null,
+  { limits, store, cache, estimate, quota }: CountingParts,
 ): Promise<Admin> {
   const log = logs.get('admin');
   const reader: NotesReader = {
     onExemptions: (all) => exemptions.replace(all),
     onReset: (keys) => {
       for (const key of keys) cache?.forget(key);
+      estimate.forget(keys);
+      quota.onReset(keys);
     },
   };
   hotKeys?.start();
@@ -84,7 +96,7 @@ export async function createAdmin(
     await notes.start();
   }
   return {
-    admin: new LimitAdmin({ limits, store, cache, clock, random, exemptions, notes, hotKeys }),
+    admin: new LimitAdmin({ limits, store, cache, estimate, clock, random, exemptions, notes, hotKeys }),
     tokens,
     audit,
     log,

@@ -5,6 +5,7 @@ import type { DescriptorEntry } from '../limiter/request.ts';
 import type { LimitService } from '../service/limit-service.ts';
 import type { CounterStore } from '../store/counter-store.ts';
 import type { LocalCache } from '../store/local-cache.ts';
+import type { LocalEstimate } from '../store/local-estimate.ts';
 import { AdminFailure } from './admin-failure.ts';
 import { descriptorRequest } from './descriptor-request.ts';
 import { type Exemption, type ExemptionWish, maxExemptionLength, maxExemptionMs, maxExemptions } from './exemption.ts';
@@ -18,6 +19,7 @@ export interface LimitAdminParts {
   readonly limits: LimitService;
   readonly store: CounterStore;
   readonly cache: LocalCache | null;
+  readonly estimate: LocalEstimate;
   readonly clock: Clock;
   readonly random: Random;
   readonly exemptions: ExemptionList;
@@ -40,7 +42,7 @@ export interface ResetAnswer {
   readonly domain: string;
   readonly descriptor: readonly DescriptorEntry[];
   readonly counters: readonly { readonly rule: string; readonly key: string; readonly existed: boolean }[];
-  /** How long other instances may still take it for over, by their local caches. */
+  /** How long other instances may still go by what they knew of it. */
   readonly others_within_ms: number;
 }
 
@@ -76,34 +78,27 @@ export class LimitAdmin {
 
   /** Deletes the counters of a descriptor, those of fixed windows in the window under way. Rejects with {@link AdminFailure}. */
   async reset(domain: string, entries: readonly DescriptorEntry[]): Promise<ResetAnswer> {
-    const { cache, notes } = this.#parts;
+    const { estimate, notes } = this.#parts;
     const nowSeconds = this.#nowSeconds();
     const counted = this.#plan(domain, entries).descriptors.filter(({ take }) => take !== null);
     if (counted.length === 0)
       throw new AdminFailure(404, 'nothing limits this descriptor, so there is nothing to reset');
-    const counters = await Promise.all(
-      counted.map(async (plan) => {
-        const key = currentKey(plan, nowSeconds);
-        return {
-          rule: plan.rule!.configKey ?? plan.rule!.fullKey,
-          key,
-          existed: await this.#remove(key, plan.windowSeconds),
-        };
-      }),
-    );
-    const keys = counters.map(({ key }) => key);
-    for (const key of keys) cache?.forget(key);
-    // Others have a local cache when this instance has one.
-    const told = cache !== null && notes.shared;
-    if (told) {
-      await notes.announceReset(keys).catch((error: Error) => {
-        throw new AdminFailure(
-          503,
-          `the counters are deleted, but local caches elsewhere were not told: ${error.message}`,
-        );
-      });
-    }
-    return { domain, descriptor: entries, counters, others_within_ms: told ? notes.staleMs : 0 };
+    const keys = counted.map((plan) => currentKey(plan, nowSeconds));
+    // First, and by itself: it is in use while the store is away.
+    const estimated = estimate.forget(keys);
+    const existed = await Promise.all(
+      counted.map(async ({ windowSeconds }, i) => await this.#remove(keys[i]!, windowSeconds)),
+    ).catch((error: AdminFailure) => {
+      const instead = '; deleted is only what this instance had counted by itself meanwhile';
+      throw estimated ? new AdminFailure(error.status, error.message + instead) : error;
+    });
+    await notes.announceReset(keys).catch((error: Error) => {
+      throw new AdminFailure(503, `the counters are deleted, but other instances were not told: ${error.message}`);
+    });
+    const counters = counted.map(({ rule }, i) => {
+      return { rule: rule!.configKey ?? rule!.fullKey, key: keys[i]!, existed: existed[i]! };
+    });
+    return { domain, descriptor: entries, counters, others_within_ms: notes.staleMs };
   }
 
   /** Exemptions in force, the one that ends first in front. */

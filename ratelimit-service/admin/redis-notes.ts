@@ -77,6 +77,8 @@ export class RedisNotes implements SharedNotes, TimerTarget {
   readonly #options: RedisNotesOptions;
   readonly #key: string;
   readonly #timer: Timer;
+  /** What the names of this instance's own resets begin with: it has heeded them when it reads them. */
+  readonly #ownResets: string;
   #version: string | null = null;
   /** Resets that were handed on, with their ends. */
   #resets = new Map<string, number>();
@@ -91,6 +93,7 @@ export class RedisNotes implements SharedNotes, TimerTarget {
     this.#options = options;
     this.#key = `${options.keyPrefix}sluice:notes`;
     this.staleMs = options.pollMs;
+    this.#ownResets = `r:${options.random.uuid()}:`;
     this.#timer = options.timers.create(this);
   }
 
@@ -124,7 +127,7 @@ export class RedisNotes implements SharedNotes, TimerTarget {
 
   async announceReset(keys: readonly string[]): Promise<void> {
     this.#reader.onReset(keys);
-    const name = `r:${this.#options.random.uuid()}`;
+    const name = this.#ownResets + this.#options.random.uuid();
     const lifeMs = Math.max(resetMs, resetPolls * this.#options.pollMs);
     await this.#within(this.#redis.eval(addScript, 1, this.#key, name, JSON.stringify(keys), lifeMs, 0));
   }
@@ -181,7 +184,7 @@ export class RedisNotes implements SharedNotes, TimerTarget {
         if (exemption !== null) exemptions.push(exemption);
       } else if (name.startsWith('r:')) {
         resets.set(name, ends);
-        if (!this.#resets.has(name)) this.#reader.onReset(readKeys(text));
+        if (!(this.#resets.has(name) || name.startsWith(this.#ownResets))) this.#reader.onReset(readKeys(text));
       }
     }
     this.#resets = resets;

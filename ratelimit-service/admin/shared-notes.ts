@@ -4,7 +4,7 @@ import type { Exemption, ExemptionWish } from './exemption.ts';
 export interface NotesReader {
   /** All exemptions there are now. */
   onExemptions(exemptions: readonly Exemption[]): void;
-  /** Counters that were reset: nobody may go on saying that they are over. */
+  /** Counters that were deleted: what was known or made of them is worth nothing any more. Each reset is told once. */
   onReset(keys: readonly string[]): void;
 }
 
@@ -18,7 +18,7 @@ export interface SharedNotes {
   addExemption(wish: ExemptionWish, forMs: number): Promise<Exemption | null>;
   /** False when there is no such one. Rejects when that cannot be known. */
   removeExemption(id: string): Promise<boolean>;
-  /** Tells every instance; rejects when it cannot. */
+  /** Tells this instance at once, and all others; rejects when these cannot be told. */
   announceReset(keys: readonly string[]): Promise<void>;
   close(): void;
 }

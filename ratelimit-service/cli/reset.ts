@@ -29,6 +29,6 @@ function resetText({ counters, others_within_ms: ms }: ResetAnswer): string {
   const lines = counters.map(
     ({ rule, key, existed }) => `${printable(rule)}: ${printable(key)} ${existed ? 'deleted' : 'was not there'}\n`,
   );
-  const others = ms === 0 ? '' : `the local caches of other instances forget it within ${ms / 1000} seconds\n`;
+  const others = ms === 0 ? '' : `other instances know of it within ${ms / 1000} seconds\n`;
   return lines.join('') + others;
 }

@@ -3,6 +3,7 @@ import type { Timers } from '#gateway/runtime/timers.ts';
 import type { CounterStore } from '../store/counter-store.ts';
 import type { Holding } from './holding.ts';
 import type { Pacer } from './pacer.ts';
+import type { QuotaLimit } from './quota-limit.ts';
 import type { QuotaStats } from './quota-stats.ts';
 
 /** What all allocations need. */
@@ -25,6 +26,8 @@ export interface Allocation {
   onReport(holding: Holding, allowed: number): void;
   /** A client is gone, or what it holds ends for another reason: what it has not used goes back. */
   release(holding: Holding): void;
+  /** The counter of a limit was deleted: what was taken from it is worth nothing any more, and there is room again. */
+  onReset(limit: QuotaLimit): void;
   /** Ends timers. Everybody was released. */
   close(): void;
 }

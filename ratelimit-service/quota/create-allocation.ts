@@ -1,7 +1,7 @@
 import { counterKeyPrefix, escapedKeyPrefix } from '../limiter/counter-key.ts';
 import { nearLimitThreshold } from '../limiter/limit-stats.ts';
 import type { Allocation, QuotaWorld } from './allocation.ts';
-import { GatedAllocation } from './gated-allocation.ts';
+import { Gate, GatedAllocation } from './gated-allocation.ts';
 import type { Holding } from './holding.ts';
 import { LimitAccount } from './limit-account.ts';
 import type { MatchedBucket } from './match-bucket.ts';
@@ -36,6 +36,8 @@ export interface BucketAllocation {
 export interface KeyedLimit {
   readonly limit: QuotaLimit;
   readonly key: string;
+  /** The same for the counter that ShouldRateLimit counts on. */
+  readonly counterKey: string;
 }
 
 /** The enforced limits and the shadow rules of a bucket, the shortest window first. */
@@ -43,7 +45,10 @@ export function limitsOf(domain: string, matched: MatchedBucket, options: Alloca
   const limits: KeyedLimit[] = [];
   for (const rule of matched.found.rules) {
     const limit = quotaLimit(rule);
-    if (limit !== null) limits.push({ limit, key: keyOf(limit.keyTag, limit, domain, matched, options) });
+    if (limit === null) continue;
+    const key = keyOf(limit.keyTag, limit, domain, matched, options);
+    const counterKey = limit.keyTag === rule.keyTag ? key : keyOf(rule.keyTag, limit, domain, matched, options);
+    limits.push({ limit, key, counterKey });
   }
   return limits.sort((a, b) => a.limit.rule.windowSeconds - b.limit.rule.windowSeconds);
 }
@@ -78,7 +83,7 @@ export function createAllocation(
     const demand = new SharedDemand(world.store, world.stats, key, windowSeconds);
     allocation = new RateAllocation(first.limit, account(first), demand, holdings, world);
   }
-  const gates = enforced.slice(1).map((each) => ({ limit: each.limit, account: account(each) }));
+  const gates = enforced.slice(1).map((each) => new Gate(each.limit, account(each)));
   if (gates.length > 0) allocation = new GatedAllocation(allocation, gates, holdings, world);
   return { allocation, shadows, enforced, limits: all };
 }

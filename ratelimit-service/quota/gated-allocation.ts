@@ -12,9 +12,16 @@ const closedMs = 5000;
 const longestTimerMs = 3_600_000;
 
 /** One more limit of a bucket, which what was reported is counted on. */
-export interface Gate {
+export class Gate {
   readonly limit: QuotaLimit;
   readonly account: LimitAccount;
+  /** Wall-clock milliseconds. */
+  closedUntilMs = 0;
+
+  constructor(limit: QuotaLimit, account: LimitAccount) {
+    this.limit = limit;
+    this.account = account;
+  }
 }
 
 /**
@@ -27,8 +34,6 @@ export class GatedAllocation implements Allocation, TimerTarget {
   readonly #holdings: ReadonlySet<Holding>;
   readonly #world: QuotaWorld;
   readonly #opens: Timer;
-  /** Wall-clock milliseconds. */
-  #closedUntilMs = 0;
 
   constructor(inner: Allocation, gates: readonly Gate[], holdings: ReadonlySet<Holding>, world: QuotaWorld) {
     this.#inner = inner;
@@ -55,7 +60,16 @@ export class GatedAllocation implements Allocation, TimerTarget {
     this.#inner.close();
   }
 
+  onReset(limit: QuotaLimit): void {
+    this.#inner.onReset(limit);
+    const gate = this.#gates.find((each) => each.limit === limit);
+    if (gate === undefined || !this.#closed) return;
+    gate.closedUntilMs = 0;
+    this.onTimer();
+  }
+
   onTimer(): void {
+    this.#opens.disable();
     if (this.#closed) this.#awaitOpening();
     else {
       for (const holding of this.#holdings) {
@@ -69,26 +83,31 @@ export class GatedAllocation implements Allocation, TimerTarget {
     return this.#world.clock.wallMs() < this.#closedUntilMs;
   }
 
-  #count({ limit, account }: Gate, allowed: number): void {
+  get #closedUntilMs(): number {
+    return Math.max(...this.#gates.map(({ closedUntilMs }) => closedUntilMs));
+  }
+
+  #count(gate: Gate, allowed: number): void {
+    const { limit, account } = gate;
     const start = account.start(this.#world.clock.wallMs());
     if (limit.windowed && limit.kind === 'tokens') {
       const endMs = (start + limit.windowSeconds) * 1000;
       account.count(allowed, start, (after) => {
         if (after === null) this.#world.stats.storeErrors++;
-        else if (after >= limit.take.limit) this.#close(endMs);
+        else if (after >= limit.take.limit) this.#close(gate, endMs);
       });
     } else {
       const hits = allowed * limit.unitsPerRequest;
       account.take(hits, start, (taken) => {
         if (taken === null) this.#world.stats.storeErrors++;
-        else if (taken < hits) this.#close(this.#world.clock.wallMs() + closedMs);
+        else if (taken < hits) this.#close(gate, this.#world.clock.wallMs() + closedMs);
       });
     }
   }
 
-  #close(untilMs: number): void {
-    if (untilMs <= this.#closedUntilMs) return;
-    this.#closedUntilMs = untilMs;
+  #close(gate: Gate, untilMs: number): void {
+    if (untilMs <= gate.closedUntilMs) return;
+    gate.closedUntilMs = untilMs;
     this.#awaitOpening();
     for (const holding of this.#holdings) this.#deny(holding);
   }

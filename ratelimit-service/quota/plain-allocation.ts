@@ -21,6 +21,7 @@ export class PlainAllocation implements Allocation {
   }
 
   release(): void {}
+  onReset(): void {}
   close(): void {}
 }
 
@@ -42,7 +43,7 @@ export class ShadowCount {
   onReport(allowed: number, seconds: number): void {
     if (allowed === 0) return;
     const { kind, windowed, rule } = this.#limit;
-    rule.stats.totalHits += allowed;
+    rule.stats.live.totalHits += allowed;
     if (kind === 'rate' || !windowed || rule.windowSeconds < seconds) this.#judge(allowed, seconds);
     else {
       this.#account.count(allowed, this.#account.start(this.#world.clock.wallMs()), (after) => {

@@ -6,6 +6,7 @@ import type { Holding } from './holding.ts';
 import type { MatchedBucket } from './match-bucket.ts';
 import { PlainAllocation, type ShadowCount } from './plain-allocation.ts';
 import { sameQuotaLimit } from './quota-limit.ts';
+import type { ResetCounters } from './reset-counters.ts';
 import type { Strategy } from './strategy.ts';
 
 /** One bucket of a domain, with all the streams of this replica that have it. */
@@ -23,6 +24,7 @@ export class QuotaBucket {
   #shadows: readonly ShadowCount[] = [];
   #limits: readonly KeyedLimit[] = [];
   #stats: readonly LimitStats[] = [];
+  #exempted: readonly LimitStats[] = [];
   #known = false;
 
   constructor(
@@ -53,7 +55,8 @@ export class QuotaBucket {
     const nowMs = this.#world.clock.nowMs();
     const since = holding.reportedAtMs === 0 ? elapsedSeconds : (nowMs - holding.reportedAtMs) / 1000;
     holding.note(allowed + denied, elapsedSeconds, nowMs);
-    for (const stats of this.#stats) {
+    for (const { live } of this.#exempted) live.exempted += allowed;
+    for (const { live: stats } of this.#stats) {
       stats.totalHits += allowed + denied;
       stats.withinLimit += allowed;
       stats.overLimit += denied;
@@ -84,10 +87,12 @@ export class QuotaBucket {
       this.#allocation = new PlainAllocation(this.#unknown, this.#world);
       this.#limits = [];
       this.#stats = [];
+      this.#exempted = [];
       this.#shadows = [];
       return;
     }
     const limits = limitsOf(this.domain, matched, this.#options);
+    this.#exempted = matched.exempted;
     if (this.#known && this.#sameLimits(limits)) return;
     this.#end();
     this.#use(matched);
@@ -96,6 +101,11 @@ export class QuotaBucket {
       holding.pending = false; // an answer that is under way is the old allocation's
       this.#allocation.onReport(holding, 0);
     }
+  }
+
+  /** Counters were deleted, perhaps of this bucket's limits. */
+  onReset(reset: ResetCounters): void {
+    for (const each of this.#limits) if (reset.has(each)) this.#allocation.onReset(each.limit);
   }
 
   /** The last client has left. */
@@ -110,6 +120,7 @@ export class QuotaBucket {
 
   #use(matched: MatchedBucket): void {
     this.#known = true;
+    this.#exempted = matched.exempted;
     const made = createAllocation(this.domain, matched, this.holdings, this.#world, this.#options);
     this.#allocation = made.allocation;
     this.#shadows = made.shadows;

@@ -1,5 +1,6 @@
 import type { Timer, TimerTarget } from '#gateway/runtime/timers.ts';
 import type { LimitConfig } from '../config/build-config.ts';
+import type { ExemptionRules } from '../limiter/exemptions.ts';
 import type { StatsStore } from '../limiter/stats-store.ts';
 import type { GrpcHandler, GrpcMethod, GrpcSink } from '../service/grpc-method.ts';
 import type { QuotaWorld } from './allocation.ts';
@@ -9,6 +10,7 @@ import { Holding } from './holding.ts';
 import { type MatchedBucket, matchBucket } from './match-bucket.ts';
 import { QuotaBucket } from './quota-bucket.ts';
 import { QuotaStream } from './quota-stream.ts';
+import { ResetCounters } from './reset-counters.ts';
 import { QuotaResponseWriter } from './response-writer.ts';
 import { allowAll, denyAll, type Strategy } from './strategy.ts';
 import { UsageReportReader } from './usage-report.ts';
@@ -23,6 +25,8 @@ export interface QuotaOptions extends AllocationOptions {
   readonly maxBucketsPerStream: number;
   /** Of all streams together. RLQS_MAX_BUCKETS */
   readonly maxBuckets: number;
+  /** What is let through for a while; null for nothing. */
+  readonly exemptions: ExemptionRules | null;
 }
 
 const maxIdEntries = 16;
@@ -98,12 +102,23 @@ export class QuotaService implements GrpcMethod, TimerTarget {
   /** A configuration comes into force: live streams are told what changes for them at once. */
   setConfig(config: LimitConfig): void {
     this.#config = config;
+    this.planAnew();
+  }
+
+  /** Looks up every bucket's rules again: the configuration or the exemptions have changed. */
+  planAnew(): void {
     for (const bucket of [...this.#buckets.values()]) {
       const matched = this.#match(bucket.domain, bucket.id);
       const removed = matched === null && bucket.known;
       bucket.reconfigure(matched);
       if (removed) for (const holding of [...bucket.holdings]) this.#abandon(holding);
     }
+  }
+
+  /** Counters were deleted, named as ShouldRateLimit names them. */
+  onReset(keys: readonly string[]): void {
+    const reset = new ResetCounters(keys, this.world.clock.wallMs());
+    for (const bucket of [...this.#buckets.values()]) bucket.onReset(reset);
   }
 
   onTimer(): void {
@@ -125,7 +140,8 @@ export class QuotaService implements GrpcMethod, TimerTarget {
   }
 
   #match(domain: string, id: BucketId): MatchedBucket | null {
-    return this.#config === null ? null : matchBucket(this.#config, domain, id, this.#limitStats);
+    if (this.#config === null) return null;
+    return matchBucket(this.#config, domain, id, this.#limitStats, this.#options.exemptions);
   }
 
   #awaitLook(): void {

@@ -75,6 +75,15 @@ export class RateAllocation implements Allocation, TimerTarget, PacedTask {
     holding.held = 0;
   }
 
+  /** A rate has no count that could begin anew: the clients' buckets are filled, as after a silence. */
+  onReset(limit: QuotaLimit): void {
+    if (limit !== this.#limit) return;
+    for (const holding of this.#holdings) {
+      const strategy = rateStrategy(this.#limit, holding.held);
+      if (strategy.kind === 'tokens') holding.assign({ ...strategy, fresh: true }, this.#world.clock.nowMs());
+    }
+  }
+
   close(): void {
     this.#closed = true;
     this.#look.disable();

@@ -88,17 +88,27 @@ export class TokenAllocation implements Allocation, TimerTarget, PacedTask {
   onTimer(): void {
     if (!this.#isCurrent()) {
       this.#start = this.#account.start(this.#world.clock.wallMs());
-      this.#left = Number.POSITIVE_INFINITY;
-      for (const holding of this.#holdings) {
-        holding.held = 0;
-        this.#world.pacer.add(this, holding);
-      }
+      this.#beginAnew();
     }
     this.#awaitWindowEnd();
   }
 
+  /** As if a new window had begun. */
+  onReset(limit: QuotaLimit): void {
+    if (limit === this.#limit) this.#beginAnew();
+  }
+
   runPaced(holding: Holding | null): void {
     if (!this.#closed && holding !== null) this.#decide(holding);
+  }
+
+  /** What is held was taken from a counter that is no more. */
+  #beginAnew(): void {
+    this.#left = Number.POSITIVE_INFINITY;
+    for (const holding of this.#holdings) {
+      holding.held = 0;
+      this.#world.pacer.add(this, holding);
+    }
   }
 
   #awaitWindowEnd(): void {

@@ -13,6 +13,7 @@ import { FailedCalls } from '../limiter/failed-calls.ts';
 import { RateLimiter } from '../limiter/rate-limiter.ts';
 import { StatsStore } from '../limiter/stats-store.ts';
 import { createQuotaService } from '../quota/create-quota-service.ts';
+import type { QuotaService } from '../quota/quota-service.ts';
 import { createStatsSink } from '../stats/create-stats-sink.ts';
 import { ProcessStats } from '../stats/process-stats.ts';
 import { LocalCache } from '../store/local-cache.ts';
@@ -79,7 +80,10 @@ export async function createRateLimitService(
   const log = logs.get('ratelimit');
   for (const notice of settings.notices) log.warning(notice);
   const stats = new StatsStore(settings.STATS_MAX_NAMES);
-  const planning = createPlanningParts(options, () => limits.forgetPlans());
+  const planning = createPlanningParts(options, () => {
+    limits.forgetPlans();
+    quota.planAnew();
+  });
   const health = new Health(settings.HEALTHY_WITH_AT_LEAST_ONE_CONFIG_LOADED);
   const source = await openConfigSource(options, stats);
   // Before everything that may have to be waited for: Prometheus can look meanwhile.
@@ -124,8 +128,8 @@ export async function createRateLimitService(
         : null,
     },
   );
-  const admin = await createAdmin(options, planning, limits, store, cache);
-  const quota = createQuotaService(settings, store, clock, timers, stats);
+  const quota: QuotaService = createQuotaService(options, store, stats, planning.exemptions);
+  const admin = await createAdmin(options, planning, { limits, store, cache, estimate, quota });
   // What statistics there are follows the configuration in force, so that names that come and go stay bounded.
   const settle = (before: LimitConfig | null): void => stats.settle(statsInForce(limits.config), statsInForce(before));
   const apply = (config: LimitConfig): void => {

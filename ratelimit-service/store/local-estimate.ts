@@ -35,6 +35,13 @@ export class LocalEstimate {
     if (inSteps.length > 0) this.#store.take(inSteps, allOrNothing, whole);
   }
 
+  /** Deletes these counters, of whatever window; answers whether there was one. */
+  forget(keys: readonly string[]): boolean {
+    let removed = false;
+    for (const key of keys) removed = this.#store.forget(key) || removed;
+    return removed;
+  }
+
   /** What one instance may let through. */
   #share(limit: TakeLimit): TakeLimit {
     if (this.#replicas === 1) return limit;

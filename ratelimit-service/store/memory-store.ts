@@ -96,12 +96,17 @@ export class MemoryStore implements CounterStore {
   remove(key: string, windowSeconds: number, waiter: CounterWaiter, index: number): void {
     let removed = false;
     for (const table of [this.#windows.get(windowSeconds)?.counters, this.#levels, this.#rings]) {
-      const entry = table?.find(key) ?? 0;
-      if (entry === 0) continue;
-      table!.remove(entry);
-      removed = true;
+      if (table !== undefined) removed = removeFrom(table, key) || removed;
     }
     waiter.onCounter(index, removed ? 1 : 0);
+  }
+
+  /** Deletes all that is held at `key`, of whatever algorithm and window. False when there was nothing. */
+  forget(key: string): boolean {
+    let removed = false;
+    for (const { counters } of this.#windows.values()) removed = removeFrom(counters, key) || removed;
+    for (const table of [this.#levels, this.#rings]) removed = removeFrom(table, key) || removed;
+    return removed;
   }
 
   take(takes: readonly Take[], allOrNothing: boolean, waiter: CounterWaiter): void {
@@ -240,6 +245,12 @@ export class MemoryStore implements CounterStore {
 /** What became of one take. */
 const Took = { All: 0, Nothing: 1, Full: 2 } as const;
 type Took = (typeof Took)[keyof typeof Took];
+
+function removeFrom(table: KeyTable, key: string): boolean {
+  const entry = table.find(key);
+  if (entry !== 0) table.remove(entry);
+  return entry !== 0;
+}
 
 function counted(counters: KeyTable, key: string): number {
   const entry = counters.find(key);

@@ -7,6 +7,7 @@ import { Redis } from 'ioredis';
 import { peerTest } from '#test/support/peers.ts';
 import { RateLimitClient } from '#test/support/rate-limit-client.ts';
 import { startRedis, type TestRedis } from '#test/support/redis.ts';
+import { RawStream } from '../quota/support/quota-world.ts';
 import { startCluster } from '../support/redis-cluster.ts';
 import { type StartedService, startService } from '../support/start-service.ts';
 
@@ -157,6 +158,61 @@ peerTest('redis-server', 'a reset reaches the local caches of all instances', as
     });
     assert.equal(await b.code('ip=1'), 1);
     assert.equal(await a.code('ip=1'), 2);
+  });
+});
+
+peerTest('redis-server', 'a reset reaches what every instance counted while Redis was away', async (binary) => {
+  const env = { FAILURE_MODE: 'local', REDIS_CALL_TIMEOUT: '100ms' };
+  await withInstances(binary, env, async (a, b, redis) => {
+    // Each of them once over by its own count, so that a fresh count is told from it by the first answer.
+    redis.program.signal('SIGSTOP');
+    for (const each of [a, b]) for (let i = 0; i < 4; i++) await each.code('ip=1');
+    assert.deepEqual([await a.code('ip=1'), await b.code('ip=1')], [2, 2]);
+    const failed = await a.admin('POST', 'reset', ip('1'));
+    assert.equal(failed['status'], 503);
+    assert.match(String(failed['error']), /deleted is only what this instance had counted by itself/);
+    assert.deepEqual([await a.code('ip=1'), await b.code('ip=1')], [1, 2]);
+    for (let i = 0; i < 3; i++) await a.code('ip=1');
+    redis.program.signal('SIGCONT');
+
+    for (const each of [a, b]) {
+      await until('Redis is back', async () => (await each.admin('POST', 'peek', ip('1')))['status'] === 200);
+    }
+    assert.equal((await a.admin('POST', 'reset', ip('1')))['others_within_ms'], 100);
+    // What comes behind a note is known with it.
+    assert.equal((await a.admin('POST', 'exempt', { ...ip('2'), for: '1h' }))['status'], 201);
+    const listed = async (): Promise<unknown[]> => (await b.admin('GET', 'exempt'))['exemptions'] as unknown[];
+    await until('the notes are read', async () => (await listed()).length === 1);
+    redis.program.signal('SIGSTOP');
+    assert.deepEqual([await a.code('ip=1'), await b.code('ip=1')], [1, 1]);
+    redis.program.signal('SIGCONT');
+  });
+});
+
+peerTest('redis-server', 'exemptions and resets reach the quota streams of all instances', async (binary) => {
+  await withInstances(binary, {}, async (a, b, redis) => {
+    const path = '/envoy.service.rate_limit_quota.v3.RateLimitQuotaService/StreamRateLimitQuotas';
+    const streams = [a, b].map((each) => new RawStream({ service: each.started.service.grpc.methods.find(path)! }));
+    const told = (i: number, what: RegExp): Promise<void> =>
+      until(`stream ${i} is told ${what}`, () => what.test(streams[i]!.told.at(-1) ?? ''));
+    for (const [i, stream] of streams.entries()) {
+      stream.report('d', ['ip=1', 3, 0]);
+      await told(i, /deny/);
+    }
+    assert.equal((await a.admin('POST', 'exempt', { ...ip('1'), for: '1h' }))['status'], 201);
+    for (const i of [0, 1]) await told(i, /allow/);
+    const [{ id }] = (await b.admin('GET', 'exempt'))['exemptions'] as [{ id: string }];
+    assert.equal((await b.admin('DELETE', `exempt/${id}`))['status'], 200);
+    for (const i of [0, 1]) await told(i, /deny/);
+    assert.equal((await a.admin('POST', 'reset', ip('1')))['status'], 200);
+    await until('one of them is told', () => streams.some(({ told: all }) => /^ip=1: \d \+ 1/.test(all.at(-1)!)));
+    const client = new Redis(redis.port);
+    try {
+      const [counter] = await client.keys('d_ip_1_*');
+      assert.ok(Number(await client.get(counter!)) <= 2);
+    } finally {
+      client.disconnect();
+    }
   });
 });
 

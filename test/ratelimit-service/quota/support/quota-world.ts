@@ -31,6 +31,7 @@ export class Replica {
       idleMs: 600_000,
       maxBucketsPerStream: 1000,
       maxBuckets: 100_000,
+      exemptions: null,
       ...options,
     });
     this.configure(yaml);
@@ -62,8 +63,8 @@ export class RawStream implements GrpcSink {
   readonly handler: GrpcHandler;
   onResponse: ((response: RateLimitQuotaResponse) => void) | null = null;
 
-  constructor(replica: Replica) {
-    this.handler = replica.service.open(this);
+  constructor({ service }: { readonly service: Pick<QuotaService, 'open'> }) {
+    this.handler = service.open(this);
   }
 
   send(message: Uint8Array): boolean {
