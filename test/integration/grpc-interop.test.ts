@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import net from 'node:net';
+import { execFile } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { allTo, httpListener, staticCluster, staticResources } from '../support/bootstrap.ts';
 import { createCertificate } from '../support/certificates.ts';
 import { type GatewayProcess, startGateway } from '../support/gateway-process.ts';
 import { findPeer, peerTest } from '../support/peers.ts';
+import { freePorts, portIsOpen, type RunningProgram, startProgram } from '../support/running-program.ts';
 
 const run = promisify(execFile);
 
@@ -28,39 +27,16 @@ const cases = [
   'unimplemented_service',
 ];
 
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-async function untilListening(port: number): Promise<void> {
-  for (let i = 0; i < 200; i++) {
-    const open = await new Promise<boolean>((resolve) => {
-      const socket = net.connect(port, '127.0.0.1', () => {
-        socket.destroy();
-        resolve(true);
-      });
-      socket.once('error', () => resolve(false));
-    });
-    if (open) return;
-    await delay(25);
-  }
-  throw new Error(`nothing listens on port ${port}`);
-}
-
 describe('gRPC interop client and server through the gateway', () => {
   const serverPath = findPeer('interop-server');
-  let server: ChildProcess | null = null;
+  let server: RunningProgram | null = null;
   let gateway: GatewayProcess | null = null;
 
   before(async () => {
     if (serverPath === null || findPeer('interop-client') === null) return;
-    const port = await freePort();
-    server = spawn(serverPath, [`-port=${port}`], { stdio: 'ignore' });
-    await untilListening(port);
+    const [port = 0] = await freePorts(1);
+    server = startProgram([serverPath, `-port=${port}`]);
+    await server.until(() => portIsOpen(port));
     const ca = await createCertificate({ name: 'interop test CA', ca: true });
     const leaf = await createCertificate({ name: 'localhost', sans: ['dns:localhost'], issuer: ca });
     // Half-way through a stream that waits for its client, a route timeout would be the gateway's doing.
@@ -75,7 +51,7 @@ describe('gRPC interop client and server through the gateway', () => {
   });
 
   after(async () => {
-    server?.kill('SIGKILL');
+    await server?.stop('SIGKILL');
     await gateway?.stop();
   });
 

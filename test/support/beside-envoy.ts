@@ -28,10 +28,10 @@ export async function besideEnvoy<T>(
   return { theirs, ours: await one({}) };
 }
 
-/** The lines of a log in the gateway's folder, once there are `count`; fewer after five seconds. */
+/** The lines of a log in the gateway's folder, once there are `count`; fewer after twenty seconds. */
 export async function logLines(gateway: GatewayProcess, name: string, count: number): Promise<string[]> {
   let lines: string[] = [];
-  for (let i = 0; i < 200; i++) {
+  for (let i = 0; i < 800; i++) {
     const text = readLog(join(gateway.dir, name)).trimEnd();
     lines = text === '' ? [] : text.split('\n');
     if (lines.length >= count) break;

@@ -137,7 +137,7 @@ export async function startGateway(staticResources: string, options: StartOption
 }
 
 async function untilReady(child: ChildProcess, addressFile: string, output: () => string): Promise<number> {
-  for (let i = 0; i < 400; i++) {
+  for (let i = 0; i < 1600; i++) {
     if (child.exitCode !== null || child.signalCode !== null)
       throw new Error(`the gateway ended at start:\n${output()}`);
     const port = readPort(addressFile);
@@ -147,7 +147,7 @@ async function untilReady(child: ChildProcess, addressFile: string, output: () =
     }
     await delay(25);
   }
-  throw new Error(`the gateway is not ready after ten seconds:\n${output()}`);
+  throw new Error(`the gateway is not ready after forty seconds:\n${output()}`);
 }
 
 function readPort(file: string): number | null {

@@ -12,6 +12,7 @@ import { createCertificate, type TestCertificate } from './certificates.ts';
 import { type GatewayProcess, startGateway } from './gateway-process.ts';
 import { fileSource, grpcSource, rotationBootstrap, secretYaml } from './rotation-gateway.ts';
 import { RotationLoad, serialText } from './rotation-load.ts';
+import { freePorts } from './running-program.ts';
 import { pairOf, pathsIn, rotationStyles } from './secret-files.ts';
 import { until } from './until.ts';
 
@@ -135,7 +136,9 @@ export async function rotateBySds(apiType: 'GRPC' | 'DELTA_GRPC', options: Scena
   resources.set(edge(leaf, 'v0'));
   resources.set(clients('c0', clientCa));
   let service = new SdsServer(resources, log);
-  const port = await service.listen('127.0.0.1:0');
+  // It comes back on the same one.
+  const [port = 0] = await freePorts(1);
+  await service.listen(`127.0.0.1:${port}`);
   try {
     const source = grpcSource(apiType);
     const cluster = staticCluster('sds', [port], { http2: true });

@@ -1,6 +1,6 @@
 import type { Buffer } from 'node:buffer';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import dgram from 'node:dgram';
 import net from 'node:net';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -82,24 +82,41 @@ export async function portIsOpen(port: number): Promise<boolean> {
   });
 }
 
-/** Ports that nothing listens on at this moment. */
+/** Below what systems hand out by themselves (Linux from 32768 on): no connection and no `listen(0)` of another test takes one. */
+const firstPort = 10_000;
+const portCount = 10_000;
+/** The UDP port with this distance is held as long as this process lives: tests that run beside this one take other ports. */
+const claimDistance = 30_000;
+
+/** Ports that nothing listens on, that no other test is given, and that the system gives to nobody. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = net.createServer();
-      server.listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as net.AddressInfo).port);
-  await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<void>((resolve) => {
-          server.close(() => resolve());
-        }),
-    ),
-  );
+  const ports: number[] = [];
+  while (ports.length < count) {
+    const port = firstPort + Math.floor(Math.random() * portCount);
+    if ((await claims(port + claimDistance)) && (await listens(port))) ports.push(port);
+  }
   return ports;
+}
+
+function claims(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = dgram.createSocket('udp4');
+    socket.once('error', () => {
+      socket.close();
+      resolve(false);
+    });
+    socket.bind({ port, address: '127.0.0.1', exclusive: true }, () => {
+      socket.unref();
+      resolve(true);
+    });
+  });
+}
+
+function listens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = net.createServer();
+    server.once('error', () => resolve(false));
+    // On all addresses: some programs listen there.
+    server.listen({ port, exclusive: true }, () => server.close(() => resolve(true)));
+  });
 }

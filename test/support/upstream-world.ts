@@ -9,6 +9,7 @@ import { systemResolver } from '#gateway/upstream/discovery/system-resolver.ts';
 import { clientCodecs } from '#gateway/upstream/pool/codec-factory.ts';
 import type { UpstreamServices } from '#gateway/upstream/upstream-services.ts';
 import type { Cluster } from '#proto-types/envoy/config/cluster/v3/cluster_pb.ts';
+import { freePorts } from './running-program.ts';
 import { createTestServerContext, type TestServerContext } from './server-context.ts';
 
 /** A Cluster message from its JSON form. */
@@ -132,9 +133,6 @@ export function response(status: number, body: string, ...headers: readonly stri
 
 /** A port on which nobody listens. */
 export async function closedPort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise<void>((done) => void server.close(() => done()));
+  const [port = 0] = await freePorts(1);
   return port;
 }

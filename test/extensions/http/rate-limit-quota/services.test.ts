@@ -7,6 +7,7 @@ import { describe, it } from 'node:test';
 import { httpListener, staticCluster, staticResources } from '#test/support/bootstrap.ts';
 import { type GatewayProcess, startGateway } from '#test/support/gateway-process.ts';
 import { assign, startQuotaServer } from '#test/support/quota-server.ts';
+import { freePorts } from '#test/support/running-program.ts';
 
 const types = 'type.googleapis.com/envoy.extensions.filters.http.rate_limit_quota.v3';
 const direct =
@@ -42,8 +43,8 @@ async function askUntil(gateway: GatewayProcess, status: number): Promise<number
 describe('rate_limit_quota with a running service', () => {
   it('a service that goes away and comes back is told what came meanwhile; its assignment holds', async () => {
     const bucket = { name: 'api' };
-    let quota = await startQuotaServer(() => [assign(bucket, { blanket_rule: 'ALLOW_ALL' }, '600s')]);
-    const { port } = quota;
+    const [port = 0] = await freePorts(1);
+    let quota = await startQuotaServer(() => [assign(bucket, { blanket_rule: 'ALLOW_ALL' }, '600s')], port);
     const gateway = await gatewayWith(staticCluster('quota', [port], { http2: true }));
     try {
       const denied = await askUntil(gateway, 200);
@@ -66,7 +67,7 @@ describe('rate_limit_quota with a running service', () => {
   it("this project's service in the same process divides a limit exactly", async () => {
     const dir = mkdtempSync(join(tmpdir(), 'sluice-quota-'));
     mkdirSync(join(dir, 'config'));
-    const limit = '{ key: name, value: api, rate_limit: { unit: day, requests_per_unit: 5 } }';
+    const limit = '{ key: name, value: api, rate_limit: { unit: year, requests_per_unit: 5 } }';
     writeFileSync(join(dir, 'config', 'edge.yaml'), `domain: edge\ndescriptors: [ ${limit} ]\n`);
     const service = `"@type": type.googleapis.com/sluice.clusters.in_process.v1.InProcess, service: ratelimit, settings: { RUNTIME_ROOT: "${dir}" }`;
     const gateway = await gatewayWith(
