@@ -23,7 +23,10 @@ function dropped(sink: StatsdSink | DogStatsdSink): number {
   return [...sink.counters()].find(([name]) => name.endsWith('dropped_lines'))![1];
 }
 
-/** Moves the virtual clock on, a little in each turn, until `condition` holds. */
+/**
+ * Moves the virtual clock on, a little in each turn, until `condition` holds. That is no way to wait for what comes over a
+ * socket: a busy machine may take so many turns over it that the sink gives the connection up.
+ */
 async function advanceUntil(time: VirtualTime, condition: () => boolean): Promise<void> {
   await until(() => {
     time.advance(50);
@@ -47,9 +50,9 @@ test('statsd that is away: what fits waits for it, the rest is dropped and count
   assert.ok(lost > 5000 && lost < 7000, `${lost} lines dropped`);
   const server = await receiveTcp(port);
   try {
-    await advanceUntil(time, () => server.lines.length === 10_001 - lost);
+    await advanceUntil(time, () => lines.some((line) => line.startsWith('warning statsd: connected')));
+    await until(() => server.lines.length === 10_001 - lost);
     assert.equal(server.lines[0], 'early.__a=b:3|c');
-    assert.ok(lines.some((line) => line.startsWith('warning statsd: connected')));
     // What was dropped stays dropped; all goes on.
     sink.counter('late\nforged:9|c\r', 1);
     sink.gauge('level', 7);
@@ -84,8 +87,8 @@ test('statsd that goes and comes back', async () => {
     };
     await advanceUntil(time, lost);
     server = await receiveTcp(port);
-    await advanceUntil(time, () => server.lines.length > 0);
-    assert.equal([...sink.counters()].find(([name]) => name.endsWith('reconnects'))![1], 1);
+    await advanceUntil(time, () => [...sink.counters()].find(([name]) => name.endsWith('reconnects'))![1] === 1);
+    await until(() => server.lines.length > 0);
     sink.counter('two', 1);
     sink.flush();
     await until(() => server.lines.includes('two:1|c'));
@@ -114,10 +117,11 @@ test('statsd that does not read is left after a while, and never waited for', as
     assert.ok(dropped(sink) > 0);
     await advanceUntil(time, () => lines.some((line) => line.includes('nothing was taken for 10000 ms')));
     server.resume();
-    await advanceUntil(time, () => server.connections() === 2);
+    await advanceUntil(time, () => lines.some((line) => line.startsWith('warning statsd: connected')));
     sink.counter('two', 1);
     sink.flush();
-    await advanceUntil(time, () => server.lines.includes('two:1|c'));
+    await until(() => server.lines.includes('two:1|c'));
+    assert.equal(server.connections(), 2);
   } finally {
     await sink.close();
     server.close();
@@ -161,11 +165,13 @@ test('DogStatsD: nobody there costs nothing; lines fill datagrams', async () => 
   away.flush();
   assert.ok(dropped(away) >= 1);
   const { log, lines } = logger();
-  const nowhere = new DogStatsdSink({ host: 'no-such-host.invalid', port }, [], [], log);
+  // A label is 63 octets at most: no name server is asked, and none is waited for.
+  const noName = 'x'.repeat(64);
+  const nowhere = new DogStatsdSink({ host: noName, port }, [], [], log);
   nowhere.counter('a', 1);
   nowhere.flush();
   await until(() => dropped(nowhere) === 1);
-  assert.match(lines[0]!, /^warning dogstatsd: no-such-host\.invalid:\d+: /);
+  assert.ok(lines[0]!.startsWith(`warning dogstatsd: ${noName}:${port}: `), lines[0]);
   await nowhere.close();
   const server = await receiveUdp();
   const sink = new DogStatsdSink(
