@@ -11,9 +11,22 @@ import type { ReconnectBackoff } from './reconnect-backoff.ts';
 
 const typeUrl = 'type.googleapis.com/ratelimit.config.ratelimit.v3.RateLimitConfig';
 
-/** The second refusal in a row waits this long, each further one twice as long, up to the longest. Milliseconds. */
+/** So many refusals in a row are told at once. A bad set takes two, see {@link AdsClient}. */
+const promptRefusals = 6;
+
+/** The next one waits this long, each further one twice as long, up to the longest. Milliseconds. */
 const firstRefusalPauseMs = 100;
 const longestRefusalPauseMs = 5000;
+
+/** What comes this long after a refusal is no answer to it: the row has ended. Milliseconds. */
+const rowEndMs = 1000;
+
+/** A refusal as it is told. */
+interface Refusal {
+  readonly version: string;
+  readonly nonce: string;
+  readonly problem: string;
+}
 
 /** Judges one full set of resources: null accepts it, a text refuses it with that reason. */
 export type ResourceJudge = (resources: readonly Any[]) => string | null;
@@ -23,8 +36,10 @@ export type ResourceJudge = (resources: readonly Any[]) => string | null;
  * version and nonce, or refused, with the version that is in force, its nonce and the reason. A stream that ends is opened
  * again after a pause, with the version in force and, unlike in the reference, without a nonce: nonces belong to a stream.
  *
- * Some servers (go-control-plane) answer a refusal with what was refused, at once and for ever: refusals in a row are
- * told at growing intervals.
+ * Some servers (go-control-plane) know only the version that a request names: they answer a refusal with what was refused,
+ * and tell nothing new before they are asked again. When a set comes once more, its refusal names its own version: then they
+ * wait for another one, and send it as soon as there is one. To those who go on all the same, refusals in a row are told at
+ * growing intervals.
  */
 export class AdsClient implements AdsStreamCallbacks, TimerTarget, StatSource {
   readonly #grpc: GrpcModule;
@@ -34,12 +49,16 @@ export class AdsClient implements AdsStreamCallbacks, TimerTarget, StatSource {
   readonly #log: Logger;
   readonly #timer: Timer;
   readonly #refusalTimer: Timer;
+  readonly #rowEnd: Timer;
   readonly #node: DiscoveryRequest['node'];
   #stream: AdsStream | null = null;
   /** Of the last response that was accepted. */
   #version = '';
   /** What is to be told when the refusal timer goes off. */
-  #refusal: { readonly nonce: string; readonly problem: string } | null = null;
+  #refusal: Refusal | null = null;
+  /** Of the set that was refused last on this stream; null when the last one was good. */
+  #refusedVersion: string | null = null;
+  #refusalsInRow = 0;
   #refusalPauseMs = 0;
   #closed = false;
   /** Responses on the stream that is open. */
@@ -61,6 +80,7 @@ export class AdsClient implements AdsStreamCallbacks, TimerTarget, StatSource {
     this.#log = world.log;
     this.#timer = world.timers.create(this);
     this.#refusalTimer = world.timers.create(this);
+    this.#rowEnd = world.timers.create(this);
     this.#node = nodeOf(settings);
   }
 
@@ -77,12 +97,13 @@ export class AdsClient implements AdsStreamCallbacks, TimerTarget, StatSource {
       this.#retry();
       return;
     }
-    this.#send('', '');
+    this.#send(this.#version, '', '');
   }
 
   onTimer(timer: Timer): void {
     if (timer === this.#timer) this.start();
-    else this.#sendRefusal();
+    else if (timer === this.#refusalTimer) this.#sendRefusal();
+    else this.#endRow();
   }
 
   onMessage(message: Uint8Array): void {
@@ -96,18 +117,18 @@ export class AdsClient implements AdsStreamCallbacks, TimerTarget, StatSource {
       return;
     }
     this.#backoff.reset();
+    this.#rowEnd.disable();
     this.#responses++;
     const problem = this.#judge(response.resources);
     if (problem !== null) {
-      this.#refuse(response.nonce, problem);
+      this.#refuse(response, problem);
       return;
     }
     // A server that did not wait for the refusal of the set before needs it no more.
-    this.#refusal = null;
-    this.#refusalTimer.disable();
-    this.#refusalPauseMs = 0;
+    this.#dropRefusal();
+    this.#endRow();
     this.#version = response.versionInfo;
-    this.#send(response.nonce, '');
+    this.#send(this.#version, response.nonce, '');
   }
 
   onClosed(reason: string): void {
@@ -129,36 +150,56 @@ export class AdsClient implements AdsStreamCallbacks, TimerTarget, StatSource {
   close(): void {
     this.#closed = true;
     this.#timer.disable();
-    this.#refusalTimer.disable();
+    this.#rowEnd.disable();
+    this.#dropRefusal();
     this.#stream?.close();
   }
 
-  #refuse(nonce: string, problem: string): void {
+  #refuse({ versionInfo, nonce }: DiscoveryResponse, problem: string): void {
     this.#refused++;
-    this.#refusal = { nonce, problem };
-    if (this.#refusalPauseMs === 0) this.#sendRefusal();
-    else this.#refusalTimer.enable(this.#refusalPauseMs);
+    const again = versionInfo === this.#refusedVersion;
+    this.#refusedVersion = versionInfo;
+    this.#refusal = { version: again ? versionInfo : this.#version, nonce, problem };
+    if (++this.#refusalsInRow <= promptRefusals) {
+      this.#sendRefusal();
+      return;
+    }
     this.#refusalPauseMs = Math.min(longestRefusalPauseMs, Math.max(firstRefusalPauseMs, 2 * this.#refusalPauseMs));
+    this.#refusalTimer.enable(this.#refusalPauseMs);
   }
 
   #sendRefusal(): void {
-    if (this.#refusal !== null) this.#send(this.#refusal.nonce, this.#refusal.problem);
+    if (this.#refusal === null) return;
+    const { version, nonce, problem } = this.#refusal;
+    this.#send(version, nonce, problem);
     this.#refusal = null;
+    this.#rowEnd.enable(rowEndMs);
+  }
+
+  #dropRefusal(): void {
+    this.#refusal = null;
+    this.#refusedVersion = null;
+    this.#refusalTimer.disable();
+  }
+
+  #endRow(): void {
+    this.#refusalsInRow = 0;
+    this.#refusalPauseMs = 0;
   }
 
   #retry(): void {
     this.#stream = null;
-    this.#refusal = null;
-    this.#refusalTimer.disable();
+    this.#rowEnd.disable();
+    this.#dropRefusal();
     if (this.#closed) return;
     const pauseMs = this.#backoff.nextMs();
     if (this.#log.debugOn) this.#log.debug(`xDS: the next attempt is in ${Math.round(pauseMs)} ms`);
     this.#timer.enable(pauseMs);
   }
 
-  #send(responseNonce: string, problem: string): void {
+  #send(versionInfo: string, responseNonce: string, problem: string): void {
     const request = createMessage<DiscoveryRequest>('envoy.service.discovery.v3.DiscoveryRequest', {
-      versionInfo: this.#version,
+      versionInfo,
       typeUrl,
       responseNonce,
       ...(this.#node === undefined ? {} : { node: this.#node }),
