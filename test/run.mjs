@@ -104,6 +104,8 @@ function missing(runtime) {
 
 /** Much of the time goes into waiting for peers. */
 const filesAtOnce = 2;
+/** Milliseconds until a test, and on Node a whole file, is given up as one that hangs: far more than a slow machine needs. */
+const hangsAfterMs = 300_000;
 const files = testFiles();
 /**
  * Long comparisons of decisions with other programs' and long waits for them: the second Node has nothing to add to what the
@@ -124,7 +126,7 @@ if (wants('bun')) {
   const args = [
     'test',
     '--timeout',
-    '60000',
+    String(hangsAfterMs),
     `--parallel=${filesAtOnce}`,
     '--reporter=junit',
     `--reporter-outfile=${report}`,
@@ -153,7 +155,14 @@ async function onNode(name, node, files) {
   await suite(
     name,
     node,
-    ['--no-warnings', '--test', `--test-concurrency=${filesAtOnce}`, '--test-timeout=60000', ...reporters, ...files],
+    [
+      '--no-warnings',
+      '--test',
+      `--test-concurrency=${filesAtOnce}`,
+      `--test-timeout=${hangsAfterMs}`,
+      ...reporters,
+      ...files,
+    ],
     report,
   );
 }

@@ -70,7 +70,7 @@ async function reaches(gateway: GatewayProcess, count: number): Promise<void> {
 
 describe('half-open handshakes', () => {
   const title = `${wanted} of them cost bounded memory, others are served, and nothing stays`;
-  it(title, { timeout: 60_000 }, async (t) => {
+  it(title, { timeout: 300_000 }, async (t) => {
     const gateway = await startGateway(config, { files });
     const sockets: net.Socket[] = [];
     try {
