@@ -33,6 +33,7 @@ import { createJsonApi } from './json-api.ts';
 import { LimitService } from './limit-service.ts';
 import { openStore } from './open-store.ts';
 import { StatsFlusher } from './stats-flusher.ts';
+import { needsStore } from './store-need.ts';
 
 /** What the service needs from the process it runs in. */
 export interface RateLimitServiceOptions {
@@ -69,8 +70,8 @@ const stopGraceMs = 5000;
 const storeWatchMs = 1000;
 
 /**
- * Starts the service in the reference's order: configuration files, the store (waiting for Redis), listeners. Answers
- * null when `stopped` became true while it waited. Throws when a port is taken or the directory cannot be read.
+ * Starts the service in the reference's order: configuration files, the store (waiting for Redis, unless every request has
+ * an answer without it), listeners. Answers null when `stopped` became true while it waited. Throws when a port is taken or the directory cannot be read.
  */
 export async function createRateLimitService(
   options: RateLimitServiceOptions,
@@ -90,7 +91,7 @@ export async function createRateLimitService(
   const sink = createStatsSink(settings, stats, { clock, timers, log, writeLine: options.writeLine ?? null });
   const flusher = new StatsFlusher(sink, stats, settings.STATS_FLUSH_INTERVAL, timers);
   stats.sources.push(new ProcessStats(), source);
-  const store = await openStore(options, stats.redis, stopped).catch(async (error: unknown) => {
+  const store = await openStore(options, stats.redis, needsStore(settings), stopped).catch(async (error: unknown) => {
     await flusher.close();
     throw error;
   });
@@ -98,7 +99,7 @@ export async function createRateLimitService(
     await flusher.close();
     return null;
   }
-  health.setStore(true);
+  health.setStore(!settings.REDIS_HEALTH_CHECK_ACTIVE_CONNECTION || store.healthy);
   const cacheOctets = settings.LOCAL_CACHE_SIZE_IN_BYTES;
   const cache = cacheOctets > 0 ? new LocalCache(cacheOctets) : null;
   if (cache !== null) stats.sources.push(cache);

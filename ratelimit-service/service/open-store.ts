@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { JitteredBackoff } from '#gateway/base/jittered-backoff.ts';
-import type { LogRegistry } from '#gateway/base/log.ts';
+import type { Logger, LogRegistry } from '#gateway/base/log.ts';
 import type { Clock } from '#gateway/runtime/clock.ts';
 import type { Random } from '#gateway/runtime/random.ts';
 import type { Timers } from '#gateway/runtime/timers.ts';
@@ -27,19 +27,23 @@ export interface OpenStoreOptions {
 const firstReconnectMs = 100;
 const longestReconnectMs = 2000;
 
-/** Opens the store that the settings name and waits until it answers; null when `stopped` became true meanwhile. */
+/**
+ * Opens the store that the settings name and waits until it answers, when it is `needed`; else for a moment only, and goes on
+ * trying. Null when `stopped` became true meanwhile.
+ */
 export async function openStore(
   options: OpenStoreOptions,
   stats: RedisStats,
+  needed: boolean,
   stopped: () => boolean,
 ): Promise<CounterStore | null> {
   const { settings, clock, random } = options;
   if (settings.BACKEND_TYPE === 'memory') {
     return new MemoryStore(clock, settings.MEMORY_MAX_COUNTERS, random.uint32());
   }
-  const main = await openRedis(options, settings.redis, 'redis_pool', stats, stopped);
+  const main = await openRedis(options, settings.redis, 'redis_pool', stats, needed, stopped);
   if (main === null || settings.redisPerSecond === null) return main;
-  const perSecond = await openRedis(options, settings.redisPerSecond, 'redis_per_second_pool', stats, stopped);
+  const perSecond = await openRedis(options, settings.redisPerSecond, 'redis_per_second_pool', stats, needed, stopped);
   if (perSecond !== null) return new PerSecondStore(main, perSecond);
   main.close();
   return null;
@@ -50,6 +54,7 @@ async function openRedis(
   redis: RedisSettings,
   pool: string,
   stats: RedisStats,
+  needed: boolean,
   stopped: () => boolean,
 ): Promise<CounterStore | null> {
   const log = logs.get('redis');
@@ -83,14 +88,47 @@ async function openRedis(
     maxElapsedMs: settings.REDIS_STARTUP_MAX_ELAPSED_TIME,
     answerMs: redis.timeoutMs,
   };
+  const name = shownUrl(redis.url);
+  const ended = (): boolean => stopped() || store.closed;
+  const waiting = waitForRedis(client, name, backoff, { timers, log, stopped: ended });
+  if (!needed) return await openWithoutWaiting(store, waiting, name, { timers, log, waitMs: backoff.initialMs });
   try {
-    if (await waitForRedis(client, shownUrl(redis.url), backoff, { timers, log, stopped })) return store;
+    if (await waiting) return store;
   } catch (error) {
     store.close();
     throw error;
   }
   store.close();
   return null;
+}
+
+/** The store, as soon as it answers or a moment later: until then it tells errors, and what they come to is the caller's. */
+async function openWithoutWaiting(
+  store: RedisStore,
+  waiting: Promise<boolean>,
+  name: string,
+  world: { readonly timers: Timers; readonly log: Logger; readonly waitMs: number },
+): Promise<CounterStore | null> {
+  const { timers, log, waitMs } = world;
+  const first = await new Promise<'answered' | 'stopped' | 'later'>((resolve) => {
+    const timer = timers.create({ onTimer: () => resolve('later') });
+    timer.enable(waitMs);
+    void waiting.then((answered) => {
+      timer.disable();
+      resolve(answered ? 'answered' : 'stopped');
+    });
+  });
+  if (first === 'stopped') {
+    store.close();
+    return null;
+  }
+  if (first === 'later') {
+    log.warning(`redis ${name} does not answer: the service starts without it, failure_mode decides what it answers`);
+    void waiting.then((answered) => {
+      if (answered) log.warning(`redis ${name} answers`);
+    });
+  }
+  return store;
 }
 
 function readTls(settings: Settings): RedisTls {

@@ -41,6 +41,11 @@ export class RedisStore implements CounterStore {
     return this.#redis;
   }
 
+  /** Whether {@link close} was called. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   get healthy(): boolean {
     return this.#node?.usable ?? this.#cluster!.usable;
   }

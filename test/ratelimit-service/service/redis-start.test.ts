@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Redis } from 'ioredis';
+import { readSettings } from '#ratelimit/config/settings.ts';
+import { needsStore } from '#ratelimit/service/store-need.ts';
 import { peerTest } from '#test/support/peers.ts';
 import { RateLimitClient } from '#test/support/rate-limit-client.ts';
 import { startRedis } from '#test/support/redis.ts';
 import { freePorts } from '#test/support/running-program.ts';
+import { until } from '#test/support/until.ts';
+import { startCluster } from '../support/redis-cluster.ts';
 import { limitFolder } from '../support/running-service.ts';
 import { startService } from '../support/start-service.ts';
 
@@ -66,6 +70,126 @@ peerTest(
     }
   },
 );
+
+/** `files` with a mode of their own. */
+const withMode = (mode: string): Record<string, string> => ({
+  'c.yaml': files['c.yaml'].replace('domain: d', `domain: d\nfailure_mode: ${mode}`),
+});
+
+for (const { name, given, env, answers } of [
+  { name: 'FAILURE_MODE', given: files, env: { FAILURE_MODE: 'closed' }, answers: [2, 2] },
+  { name: 'every domain', given: withMode('local'), env: {}, answers: [1, 1] },
+] as const) {
+  peerTest(
+    'redis-server',
+    `with a failure mode of ${name} a start does not wait, and connects later`,
+    async (binary) => {
+      const folder = limitFolder(given);
+      const [port = 0] = await freePorts(1);
+      const { service, lines } = await startService({ ...redisEnv(port), ...env, RUNTIME_ROOT: folder.root });
+      const client = new RateLimitClient(`127.0.0.1:${service.grpcPort}`);
+      const codes = async (): Promise<number[]> =>
+        (await client.ask('d', 'minute=a', 'bucket=a')).statuses.map(({ code }) => code);
+      try {
+        assert.deepEqual(await codes(), answers);
+        assert.equal(service.health.healthy, true);
+        assert.ok(lines.some((line) => /^warning redis .* the service starts without it/.test(line)));
+        const redis = await startRedis(binary, port);
+        try {
+          await until(() => lines.some((line) => /^warning redis 127\.0\.0\.1:\d+ answers$/.test(line)));
+          for (let i = 0; i < 3; i++) assert.deepEqual(await codes(), [1, 1]);
+          const own = new Redis(port, '127.0.0.1');
+          const [key = ''] = await own.keys('d_minute_a_*');
+          assert.equal(await own.get(key), '3');
+          own.disconnect();
+        } finally {
+          await redis.program.stop();
+        }
+      } finally {
+        client.close();
+        await service.close();
+        folder.remove();
+      }
+    },
+  );
+}
+
+peerTest('redis-server', 'with REDIS_HEALTH_CHECK_ACTIVE_CONNECTION it is healthy once connected', async (binary) => {
+  const folder = limitFolder(files);
+  const [port = 0] = await freePorts(1);
+  const env = { FAILURE_MODE: 'open', REDIS_HEALTH_CHECK_ACTIVE_CONNECTION: 'true', RUNTIME_ROOT: folder.root };
+  const { service } = await startService({ ...redisEnv(port), ...env });
+  try {
+    assert.equal(service.health.healthy, false);
+    const redis = await startRedis(binary, port);
+    await until(() => service.health.healthy);
+    await redis.program.stop();
+  } finally {
+    await service.close();
+    folder.remove();
+  }
+});
+
+peerTest('redis-server', 'a cluster that hangs at the start is connected to when it wakes up', async (binary) => {
+  const folder = limitFolder(withMode('closed'));
+  const cluster = await startCluster(binary);
+  const signal = (name: NodeJS.Signals): void => {
+    for (const { redis } of cluster.nodes) redis.program.signal(name);
+  };
+  const url = cluster.nodes.map(({ redis }) => `127.0.0.1:${redis.port}`).join(',');
+  signal('SIGSTOP');
+  try {
+    const env = { ...redisEnv(0), REDIS_TYPE: 'cluster', REDIS_URL: url, REDIS_TIMEOUT: '300ms' };
+    const { service } = await startService({ ...env, RUNTIME_ROOT: folder.root });
+    const client = new RateLimitClient(`127.0.0.1:${service.grpcPort}`);
+    try {
+      assert.equal((await client.ask('d', 'minute=a')).overallCode, 2);
+      signal('SIGCONT');
+      let code = 2;
+      for (let i = 0; i < 500 && code !== 1; i++) {
+        code = (await client.ask('d', 'minute=a')).overallCode;
+        await new Promise((done) => setTimeout(done, 20));
+      }
+      assert.equal(code, 1);
+    } finally {
+      client.close();
+      await service.close();
+    }
+  } finally {
+    signal('SIGCONT');
+    await cluster.stop();
+    folder.remove();
+  }
+});
+
+for (const [name, given, env] of [
+  ['a domain without a mode', { ...withMode('open'), 'b.yaml': 'domain: e' }, {}],
+  ['a domain that says error', withMode('error'), { FAILURE_MODE: 'local' }],
+  ['no limits', {}, {}],
+  ['limits with a mistake', { 'c.yaml': 'domain: d\nfailure_mode: open\nx: y' }, {}],
+  ['REDIS_STARTUP_MAX_ELAPSED_TIME', withMode('open'), { REDIS_STARTUP_MAX_ELAPSED_TIME: '50ms' }],
+] as const) {
+  test(`a start waits for Redis with ${name}`, () => {
+    const folder = limitFolder(given);
+    try {
+      const settings = readSettings({ RUNTIME_ROOT: folder.root, RUNTIME_SUBDIRECTORY: 'rl', ...env });
+      assert.equal(needsStore(settings), true);
+    } finally {
+      folder.remove();
+    }
+  });
+}
+
+peerTest('redis-server', 'a service that started without Redis can be stopped', async () => {
+  const folder = limitFolder(withMode('open'));
+  const [port = 0] = await freePorts(1);
+  const { service, lines } = await startService({ ...redisEnv(port), RUNTIME_ROOT: folder.root });
+  await service.close();
+  const told = lines.length;
+  for (let i = 0; i < 10; i++) await new Promise((done) => setTimeout(done, 20));
+  assert.equal(lines.length, told, 'it goes on trying');
+  folder.remove();
+});
 
 peerTest('redis-server', 'REDIS_STARTUP_MAX_ELAPSED_TIME ends the waiting', async () => {
   const folder = limitFolder(files);
