@@ -57,16 +57,23 @@ export const checkCommand: Command<CommandContext> = {
       say(problem);
       return Promise.resolve(exitCodes.failed);
     }
-    const { config, files, errors, misplaced } = checked;
+    const { config, files, errors, hints, misplaced } = checked;
     const collisions = escaped ? [] : (config?.warnings ?? []);
-    const warnings = [...misplaced, ...collisions, ...(config === null ? [] : configAdvice(files))];
+    const empty = opened.length === 0 ? [`${directory}: there is no file in it, so nothing is limited`] : [];
+    const warnings = [...empty, ...misplaced, ...collisions, ...(config === null ? [] : configAdvice(files))];
     const failed = errors.length > 0 || (given.has('strict') && warnings.length > 0);
     if (json) {
       const domains = [...(config?.domains.keys() ?? [])];
-      output.write(`${JSON.stringify({ ok: !failed, files: opened, domains, errors, warnings })}\n`);
+      output.write(
+        `${JSON.stringify({ ok: !failed, files: opened, domains, errors, hints: Object.fromEntries(hints), warnings })}\n`,
+      );
     } else {
       for (const warning of warnings) output.error(`warning: ${warning}\n`);
-      for (const error of errors) say(`error loading rate limit configs: ${error}`);
+      for (const error of errors) {
+        say(`error loading rate limit configs: ${error}`);
+        // Not among the lines that are the reference's.
+        if (hints.has(error)) output.error(`hint: ${hints.get(error)}\n`);
+      }
       if (errors.length === 0) say(failed ? 'rate limit configs have warnings' : 'all rate limit configs ok');
     }
     return Promise.resolve(failed ? exitCodes.failed : exitCodes.ok);

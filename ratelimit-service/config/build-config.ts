@@ -13,6 +13,11 @@ export interface LimitConfig {
   readonly warnings: readonly string[];
 }
 
+const emptyDomainAdvice = "it needs a line 'domain: NAME'; files that are no limits do not belong into this directory";
+const duplicateDomainAdvice =
+  'MERGE_DOMAIN_CONFIG=true joins the files of a domain; copies and backups belong elsewhere';
+const duplicateKeyAdvice = 'several limits of one descriptor are a list, rate_limits';
+
 /** A domain or descriptor while it is being built. */
 interface OpenNode {
   readonly children: Map<string, DescriptorNode>;
@@ -30,10 +35,10 @@ export function buildLimitConfig(
 ): LimitConfig {
   const domains = new Map<string, OpenNode>();
   for (const { file, domain, descriptors, failureMode = '' } of files) {
-    if (domain === '') throw new LimitConfigError(file, 'config file cannot have empty domain');
+    if (domain === '') throw new LimitConfigError(file, 'config file cannot have empty domain', 0, emptyDomainAdvice);
     let root = domains.get(domain);
     if (root !== undefined && !options.mergeDomains) {
-      throw new LimitConfigError(file, `duplicate domain '${domain}' in config file`);
+      throw new LimitConfigError(file, `duplicate domain '${domain}' in config file`, 0, duplicateDomainAdvice);
     }
     if (root === undefined) {
       root = { children: new Map(), wildcards: [] };
@@ -67,11 +72,11 @@ function addDescriptors(
   stats: StatsStore,
 ): void {
   for (const raw of descriptors) {
-    if (raw.key === '') throw new LimitConfigError(file, 'descriptor has empty key');
+    if (raw.key === '') throw new LimitConfigError(file, 'descriptor has empty key', raw.line);
     const composite = raw.value === '' ? raw.key : `${raw.key}_${raw.value}`;
     const fullKey = prefix + composite;
     if (parent.children.has(composite)) {
-      throw new LimitConfigError(file, `duplicate descriptor composite key '${fullKey}'`);
+      throw new LimitConfigError(file, `duplicate descriptor composite key '${fullKey}'`, raw.line, duplicateKeyAdvice);
     }
     const rules = buildRules(file, raw, fullKey, stats);
     const wildcard = composite.includes('*');
@@ -79,9 +84,10 @@ function addDescriptors(
       throw new LimitConfigError(
         file,
         `share_threshold can only be used with wildcard values (containing '*'), but found key '${composite}'`,
+        raw.line,
       );
     }
-    checkMetadata(file, raw.metadata);
+    checkMetadata(file, raw.metadata, raw.line);
     const own: OpenNode = { children: new Map(), wildcards: [] };
     addDescriptors(file, own, `${fullKey}.`, raw.descriptors, stats);
     const node: DescriptorNode = {
@@ -102,13 +108,13 @@ function addDescriptors(
 }
 
 /** A Struct holds null, booleans, numbers, text, lists and mappings with text keys. */
-function checkMetadata(file: string, value: unknown): void {
+function checkMetadata(file: string, value: unknown, line: number): void {
   if (value === null || typeof value === 'boolean' || typeof value === 'number' || typeof value === 'string') return;
   if (Array.isArray(value)) {
-    for (const item of value) checkMetadata(file, item);
+    for (const item of value) checkMetadata(file, item, line);
   } else if (typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
-    for (const item of Object.values(value as Readonly<Record<string, StructValue>>)) checkMetadata(file, item);
+    for (const item of Object.values(value as Readonly<Record<string, StructValue>>)) checkMetadata(file, item, line);
   } else {
-    throw new LimitConfigError(file, `error parsing metadata: proto: invalid type: ${typeof value}`);
+    throw new LimitConfigError(file, `error parsing metadata: proto: invalid type: ${typeof value}`, line);
   }
 }

@@ -2,7 +2,7 @@ import type { StatsStore } from '../limiter/stats-store.ts';
 import { takeLimit } from '../store/take.ts';
 import { algorithmKeyTag, algorithmNames, LimitAlgorithm, parseAlgorithm } from './algorithm.ts';
 import { LimitConfigError } from './limit-config-error.ts';
-import { LimitUnit, parseUnit, unitSeconds } from './limit-unit.ts';
+import { LimitUnit, parseUnit, unitSeconds, unitWords } from './limit-unit.ts';
 import type { LimitRule } from './rule.ts';
 import type { RawDescriptor, RawRateLimit } from './yaml-file.ts';
 
@@ -38,14 +38,23 @@ function buildRule(
 ): LimitRule {
   const unit = parseUnit(limit.unit);
   if (limit.unlimited && unit !== null) {
-    throw new LimitConfigError(file, 'should not specify rate limit unit when unlimited');
+    throw new LimitConfigError(file, 'should not specify rate limit unit when unlimited', limit.line);
   }
-  if (!limit.unlimited && unit === null) throw new LimitConfigError(file, `invalid rate limit unit '${limit.unit}'`);
+  if (!limit.unlimited && unit === null) {
+    throw new LimitConfigError(
+      file,
+      `invalid rate limit unit '${limit.unit}'`,
+      limit.line,
+      `it is none of ${unitWords}`,
+    );
+  }
   const algorithm = checkAlgorithm(file, limit);
   const windowSeconds = limit.unlimited ? 0 : checkWindow(file, limit, unitSeconds(unit!));
   for (const name of limit.replaces) {
-    if (name === '') throw new LimitConfigError(file, 'should not have an empty replaces entry');
-    if (name === limit.name) throw new LimitConfigError(file, 'replaces should not contain name of same descriptor');
+    if (name === '') throw new LimitConfigError(file, 'should not have an empty replaces entry', limit.line);
+    if (name === limit.name) {
+      throw new LimitConfigError(file, 'replaces should not contain name of same descriptor', limit.line);
+    }
   }
   const plain = algorithm === LimitAlgorithm.FixedWindow && (limit.unitMultiplier ?? 1) === 1 && !several;
   const keyTag = plain ? '' : algorithmKeyTag(algorithm, windowSeconds);

@@ -13,6 +13,8 @@ export interface CheckedFiles {
   readonly files: readonly RawConfig[];
   /** Every problem, the one that the service would tell of first. */
   readonly errors: readonly string[];
+  /** Where an error is and what would be right, by the error's text; not every error has one. */
+  readonly hints: ReadonlyMap<string, string>;
   /** Keys that stand where they mean nothing. */
   readonly misplaced: readonly string[];
 }
@@ -28,10 +30,11 @@ export function checkFiles(
 ): CheckedFiles {
   const files: RawConfig[] = [];
   const errors: string[] = [];
+  const hints = new Map<string, string>();
   const misplaced: string[] = [];
   for (const path of paths) {
     onFile(path);
-    attempt(errors, () => {
+    attempt(errors, hints, () => {
       const text = readLimitText(path);
       files.push(parseLimitYaml(path, text));
       misplaced.push(...misplacedKeys(path, text));
@@ -39,24 +42,25 @@ export function checkFiles(
   }
   let config: LimitConfig | null = null;
   const readable = errors.length === 0;
-  attempt(errors, () => {
+  attempt(errors, hints, () => {
     config = buildLimitConfig(files, { mergeDomains, stats: new StatsStore() });
   });
   if (config === null) {
     for (const file of files) {
-      attempt(errors, () => {
+      attempt(errors, hints, () => {
         buildLimitConfig([file], { mergeDomains, stats: new StatsStore() });
       });
     }
   }
-  return { config: readable ? config : null, files, errors, misplaced };
+  return { config: readable ? config : null, files, errors, hints, misplaced };
 }
 
-function attempt(errors: string[], action: () => void): void {
+function attempt(errors: string[], hints: Map<string, string>, action: () => void): void {
   try {
     action();
   } catch (error) {
     if (!(error instanceof LimitConfigError)) throw error;
     if (!errors.includes(error.message)) errors.push(error.message);
+    if (error.hint !== '') hints.set(error.message, error.hint);
   }
 }

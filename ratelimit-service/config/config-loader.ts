@@ -1,10 +1,12 @@
 import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Logger } from '#gateway/base/log.ts';
 import type { Timers } from '#gateway/runtime/timers.ts';
 import type { StatsStore } from '../limiter/stats-store.ts';
 import { buildLimitConfig, type LimitConfig } from './build-config.ts';
 import type { ConfigSource } from './config-source.ts';
 import { ConfigWatcher } from './config-watcher.ts';
+import { LimitConfigError } from './limit-config-error.ts';
 import { type LimitFile, type LimitFilesOptions, limitDirectory, readLimitFiles } from './limit-files.ts';
 import { parseLimitYaml } from './yaml-file.ts';
 
@@ -43,7 +45,9 @@ export class ConfigLoader implements ConfigSource {
     try {
       readdirSync(directory);
     } catch (error) {
-      throw new Error(`unable to watch file (${directory}): ${(error as Error).message}`);
+      throw new Error(
+        `unable to watch file (${directory}): ${(error as Error).message}; RUNTIME_ROOT and RUNTIME_SUBDIRECTORY say where it is`,
+      );
     }
   }
 
@@ -82,6 +86,12 @@ export class ConfigLoader implements ConfigSource {
     }
   }
 
+  #whyNoFiles(): string {
+    const { root, subdirectory, appDirectory, watchRoot } = this.#options;
+    if (watchRoot && subdirectory === '') return 'RUNTIME_SUBDIRECTORY is not set, and without it no file is read';
+    return `there is no file in ${join(root, subdirectory, appDirectory)}`;
+  }
+
   #load(): void {
     try {
       const files = this.#read();
@@ -91,9 +101,11 @@ export class ConfigLoader implements ConfigSource {
       this.#onConfig(loadLimitConfig(files, this.#options.mergeDomains, this.#stats));
       this.#stats.configLoadSuccess++;
       this.#log.info(`loaded ${files.length} configuration files`);
+      if (files.length === 0) this.#log.warning(`nothing is limited: ${this.#whyNoFiles()}`);
     } catch (error) {
       this.#stats.configLoadError++;
-      this.#log.error(`Error loading new configuration: ${(error as Error).message}`);
+      const problem = error instanceof LimitConfigError ? error.explained : (error as Error).message;
+      this.#log.error(`Error loading new configuration: ${problem}`);
       this.#onRefused();
     }
   }

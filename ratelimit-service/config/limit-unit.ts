@@ -8,6 +8,9 @@ const names = ['UNKNOWN', 'SECOND', 'MINUTE', 'HOUR', 'DAY', 'MONTH', 'YEAR', 'W
 /** Seconds of a window by unit; a month has 30 days and a year 365, as in the reference service. 0 for unknown. */
 const seconds = [0, 1, 60, 3600, 86_400, 2_592_000, 31_536_000, 604_800] as const;
 
+/** The words that {@link parseUnit} reads, for messages. */
+export const unitWords = 'second, minute, hour, day, week, month, year';
+
 /** Length of the window, seconds; 0 when the number names no unit. */
 export function unitSeconds(unit: number): number {
   return seconds[unit] ?? 0;

@@ -1,4 +1,5 @@
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseAllDocuments, type YAMLMap } from 'yaml';
+import { nearestName } from '#gateway/base/nearest-name.ts';
 import { checkCharacters, yamlError } from './decode-yaml.ts';
 import { LimitConfigError } from './limit-config-error.ts';
 import type { StructValue } from './rule.ts';
@@ -7,7 +8,7 @@ import { readInteger } from './yaml-integers.ts';
 
 /** `rate_limit` as it stands in the file. */
 export interface RawRateLimit {
-  /** Line in the file. */
+  /** Line in the file; 0 when it came from elsewhere. */
   readonly line: number;
   readonly unit: string;
   /** Null when not given. */
@@ -23,6 +24,8 @@ export interface RawRateLimit {
 
 /** One descriptor as it stands in the file. */
 export interface RawDescriptor {
+  /** Line in the file; 0 when it came from elsewhere. */
+  readonly line: number;
   readonly key: string;
   readonly value: string;
   readonly rateLimit: RawRateLimit | null;
@@ -126,11 +129,21 @@ function emptyConfig(file: string): RawConfig {
 /** Refuses keys that mean nothing anywhere, lists of anything but maps, and values of types that no field has. */
 function checkKeys(file: string, map: YAMLMap, problems: TypeProblems, root = false): void {
   for (const { key, value } of problems.pairs(map)) {
-    if (typeof key !== 'string') throw new LimitConfigError(file, `config error, key is not of type string: ${key}`);
-    if (!knownKeys.has(key)) throw new LimitConfigError(file, `config error, unknown key '${key}'`);
+    if (typeof key !== 'string') {
+      throw new LimitConfigError(file, `config error, key is not of type string: ${key}`, problems.line(map));
+    }
+    if (!knownKeys.has(key)) {
+      const near = nearestName(key, knownKeys);
+      const advice = near === null ? '' : `did you mean ${near}?`;
+      throw new LimitConfigError(file, `config error, unknown key '${key}'`, keyLine(map, key, problems), advice);
+    }
     if (key === 'metadata') continue;
     if (key === 'failure_mode' && !root) {
-      throw new LimitConfigError(file, 'config error, failure_mode belongs beside domain, not further down');
+      throw new LimitConfigError(
+        file,
+        'config error, failure_mode belongs beside domain, not further down',
+        keyLine(map, key, problems),
+      );
     }
     if (isMap(value)) checkKeys(file, value, problems);
     else if (isSeq(value)) {
@@ -138,12 +151,25 @@ function checkKeys(file: string, map: YAMLMap, problems: TypeProblems, root = fa
         const element = problems.resolve(item as Node | null);
         if (!isMap(element)) {
           const shown = isScalar(element) ? String(element.value ?? '<nil>') : String(element);
-          throw new LimitConfigError(file, `config error, yaml file contains list of type other than map: ${shown}`);
+          throw new LimitConfigError(
+            file,
+            `config error, yaml file contains list of type other than map: ${shown}`,
+            problems.line(item as Node | null),
+          );
         }
         checkKeys(file, element, problems);
       }
-    } else if (!isLeaf(value)) throw new LimitConfigError(file, 'error checking config');
+    } else if (!isLeaf(value)) {
+      const advice = `'${key}' takes no number with a fraction or of this size; quote it if it is a text`;
+      throw new LimitConfigError(file, 'error checking config', problems.line(value), advice);
+    }
   }
+}
+
+/** Where a key of a mapping stands; that of the mapping when it was merged from elsewhere. */
+function keyLine(map: YAMLMap, name: string, problems: TypeProblems): number {
+  const pair = map.items.find(({ key }) => isScalar(key) && key.value === name);
+  return problems.line((pair?.key as Node | undefined) ?? map);
 }
 
 function isLeaf(node: Node | null): boolean {
@@ -178,6 +204,7 @@ function readDescriptors(node: Node | null, problems: TypeProblems): RawDescript
 function readDescriptor(map: YAMLMap, problems: TypeProblems): RawDescriptor {
   const get = (name: string): Node | null => field(map, name, problems);
   return {
+    line: problems.line(map),
     key: problems.text(get('key')),
     value: problems.text(get('value')),
     rateLimit: readRateLimit(get('rate_limit'), problems),

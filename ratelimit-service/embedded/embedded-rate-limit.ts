@@ -5,6 +5,7 @@ import type { Clock } from '#gateway/runtime/clock.ts';
 import type { Random } from '#gateway/runtime/random.ts';
 import type { Timers } from '#gateway/runtime/timers.ts';
 import { loadLimitConfig } from '../config/config-loader.ts';
+import { LimitConfigError } from '../config/limit-config-error.ts';
 import { limitDirectory, readLimitFiles } from '../config/limit-files.ts';
 import type { Settings } from '../config/settings.ts';
 import { StatsStore } from '../limiter/stats-store.ts';
@@ -159,7 +160,8 @@ function checkLimits(settings: Settings, found: EmbeddedFindings): boolean {
     if (settings.KEY_FORMAT === 'reference') for (const text of config.warnings) found.warning('RUNTIME_ROOT', text);
     return true;
   } catch (error) {
-    const problem = `${limitDirectory(options)}: ${(error as Error).message}`;
+    const text = error instanceof LimitConfigError ? error.explained : (error as Error).message;
+    const problem = `${limitDirectory(options)}: ${text}`;
     if (force) found.warning('RUNTIME_ROOT', problem);
     else found.error('RUNTIME_ROOT', problem, null);
     return force;

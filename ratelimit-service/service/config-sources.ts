@@ -11,6 +11,9 @@ import { XdsConfigSource } from '../xds/xds-config-source.ts';
 /** How often a start that waits for rules looks whether it is to stop, milliseconds. */
 const stopLookMs = 50;
 
+/** After so many looks the log says what is waited for. */
+const looksUntilTold = 60;
+
 /** The source that CONFIG_TYPE names. Rejects when it cannot be used at all. */
 export async function openConfigSource(
   world: { readonly settings: Settings; readonly timers: Timers; readonly random: Random; readonly logs: LogRegistry },
@@ -44,7 +47,7 @@ export async function openConfigSource(
  */
 export async function startConfigSource(
   source: ConfigSource,
-  world: { readonly settings: Settings; readonly timers: Timers },
+  world: { readonly settings: Settings; readonly timers: Timers; readonly logs: LogRegistry },
   onConfig: (config: LimitConfig) => void,
   onRefused: () => void,
   stopped: () => boolean,
@@ -57,7 +60,11 @@ export async function startConfigSource(
   };
   source.start(onConfig, onFirst, onRefused);
   const look = world.timers.create({ onTimer: () => wake() });
-  while (!arrived && !stopped()) {
+  for (let looks = 0; !arrived && !stopped(); looks++) {
+    if (looks === looksUntilTold) {
+      const from = world.settings.CONFIG_GRPC_XDS_SERVER_URL;
+      world.logs.get('ratelimit').warning(`no port is open yet: waiting for a first configuration from ${from}`);
+    }
     look.enable(stopLookMs);
     await new Promise<void>((resolve) => {
       wake = resolve;

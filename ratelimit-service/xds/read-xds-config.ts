@@ -32,6 +32,7 @@ export function readXdsConfig(resource: Any): RawConfig {
 function readDescriptor(descriptor: RateLimitDescriptor): RawDescriptor {
   const unknown = descriptor.$unknown ?? [];
   return {
+    line: 0,
     key: descriptor.key,
     value: descriptor.value,
     rateLimit: descriptor.rateLimit === undefined ? null : readPolicy(descriptor.rateLimit),

@@ -67,6 +67,31 @@ test('what the reference ends with a panic for is an error here, and other files
   assert.equal(errors.length, 4);
 });
 
+test('an error whose words are the reference’s is followed by its place and what would be right', async () => {
+  const cases: readonly (readonly [text: string, hint: RegExp])[] = [
+    [good.replace('day', 'fortnight'), /^hint: line 3: it is none of second, minute, .*, year\n$/],
+    [`${good}- { key: a, ${limit} }\n`, /^hint: line 4: several limits of one descriptor are a list, rate_limits\n$/],
+    [good.replace('requests_per_unit', 'request_per_unit'), /^hint: line 3: did you mean requests_per_unit\?\n$/],
+    [good.replace('3 }', '3.5 }'), /^hint: line 3: 'requests_per_unit' takes no number with a fraction/],
+    [`${good}- { ${limit} }\n`, /^hint: line 4\n$/],
+    [good.replace('domain: d\n', ''), /^hint: it needs a line 'domain: NAME'/],
+  ];
+  for (const [index, [text, hint]] of cases.entries()) {
+    const path = directory(`hint ${index}`, { 'a.yaml': text });
+    const { code, err } = await ratelimit('check', path);
+    assert.equal(code, 1);
+    assert.match(err, hint);
+    const { errors, hints } = JSON.parse((await ratelimit('check', path, '--json')).out);
+    assert.equal(`hint: ${hints[errors[0]]}\n`, err);
+  }
+});
+
+test('a directory without a file is warned of: the service would limit nothing', async () => {
+  const { code, err } = await ratelimit('check', directory('nothing', {}));
+  assert.equal(code, 0);
+  assert.match(err, /^warning: .*nothing: there is no file in it, so nothing is limited\n$/);
+});
+
 test('a directory that is not there, and the command line', async () => {
   const path = join(root, 'missing');
   const missing = await ratelimit('check', path);

@@ -121,7 +121,7 @@ describe('embedded rate-limit service', () => {
     );
     assert.equal(bad.service, null);
     assert.deepEqual(bad.said, [
-      `error RUNTIME_ROOT: ${join(root, 'config')}: d.yaml: invalid rate limit unit 'fortnight'`,
+      `error RUNTIME_ROOT: ${join(root, 'config')}: d.yaml: invalid rate limit unit 'fortnight' (line 4: it is none of second, minute, hour, day, week, month, year)`,
     ]);
     const broken = create('domain: d\ndescriptors: [\n');
     assert.equal(broken.service, null);
@@ -133,7 +133,10 @@ describe('embedded rate-limit service', () => {
 
   it('begins with bad limits when it is told to, and says so', async () => {
     const { service, said } = create('domain: ""\n', { FORCE_START_WITHOUT_INITIAL_CONFIG: 'true' });
-    assert.match(said.join(), /^warning RUNTIME_ROOT: .*config file cannot have empty domain$/);
+    assert.match(
+      said.join(),
+      /^warning RUNTIME_ROOT: .*config file cannot have empty domain \(it needs a line 'domain: NAME'.*\)$/,
+    );
     await new Promise<void>((ready) => service!.start(ready));
     assert.equal(ask(service!, 'k'), 'failed 2 no rate limit configuration loaded');
     writeFileSync(file, perDay('k', 2));

@@ -157,7 +157,9 @@ test('the configuration is loaded again when the link is swapped or a file edite
     root.edit('domain: d\ndescriptors: [{ value: x }]');
     await until('mistake', () => service.stats.configLoadError === 1);
     assert.equal(limitOf('a'), 7);
-    assert.ok(lines.includes('error Error loading new configuration: config.a.yaml: descriptor has empty key'));
+    assert.ok(
+      lines.includes('error Error loading new configuration: config.a.yaml: descriptor has empty key (line 2)'),
+    );
     root.swap(perDay('b', 1));
     await until('repair', () => limitOf('b') === 1);
     assert.equal(limitOf('a'), undefined);
