@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type DemoAnswer, FrontProxy } from '#test/support/front-proxy.ts';
 import { findPeer, peerTest } from '#test/support/peers.ts';
 import { startRedis } from '#test/support/redis.ts';
@@ -46,13 +47,27 @@ async function exercise(demo: FrontProxy): Promise<Answers> {
   return answers;
 }
 
-/** Six requests of one minute; when the minute ends in between, the next one is as good. */
+const minuteMs = 60_000;
+
+/** Waits for the next minute, which nothing has been counted in, unless more than `leftMs` of this one are left. */
+async function freshMinute(leftMs: number): Promise<void> {
+  const restMs = minuteMs - (Date.now() % minuteMs);
+  if (restMs <= leftMs) await delay(restMs + 1);
+}
+
+/**
+ * Six requests of one minute. When the minute ends in between, or the service takes longer than the filter waits for it (then
+ * the demo lets requests pass), they are made again in the next one.
+ */
 async function exerciseLimit(demo: FrontProxy): Promise<Answers> {
-  for (;;) {
-    const minute = Math.floor(Date.now() / 60_000);
+  for (let attempt = 1; ; attempt++) {
+    await freshMinute(attempt === 1 ? 3000 : minuteMs);
+    const minute = Math.floor(Date.now() / minuteMs);
     const answers: Answers = {};
     for (let i = 1; i <= 6; i++) answers[`limited ${i}`] = await demo.get(demo.http, '/limited');
-    if (Math.floor(Date.now() / 60_000) !== minute) continue;
+    const turned = Math.floor(Date.now() / minuteMs) !== minute;
+    const unasked = Object.values(answers).some(({ headers }) => !headers.join('\n').includes('x-ratelimit-limit: '));
+    if ((turned || unasked) && attempt < 3) continue;
     for (let i = 1; i <= 5; i++) assert.equal(answers[`limited ${i}`]!.status, 200);
     const sixth = answers['limited 6']!;
     assert.equal(sixth.status, 429);

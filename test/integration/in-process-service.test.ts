@@ -79,7 +79,7 @@ it('in the process: limits connections by the network filter, answering before t
   const echo = net.createServer((socket) => socket.pipe(socket));
   await new Promise<void>((done) => echo.listen(0, '127.0.0.1', done));
   t.after(() => void echo.close());
-  const limited = `{ name: rl, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.network.ratelimit.v3.RateLimit, stat_prefix: net, domain: edge, descriptors: [{ entries: [{ key: k, value: x }] }], ${service} } }`;
+  const limited = `{ name: rl, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.network.ratelimit.v3.RateLimit, stat_prefix: net, domain: edge, timeout: 5s, descriptors: [{ entries: [{ key: k, value: x }] }], ${service} } }`;
   const proxy = `{ name: tcp, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: t, cluster: echo } }`;
   const { port } = echo.address() as net.AddressInfo;
   const gateway = await startGateway(

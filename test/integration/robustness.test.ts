@@ -58,16 +58,18 @@ describe('peers that misbehave', () => {
   before(async () => {
     const port = await upstream.listen();
     const short = [
-      'common_http_protocol_options: { idle_timeout: 0.3s }',
       'request_headers_timeout: 0.2s',
       'max_request_headers_kb: 8',
       'stream_idle_timeout: 0.4s',
       'drain_timeout: 0.1s',
     ];
+    // Time enough for a busy machine to send a request after it has connected.
+    const idle = ['common_http_protocol_options: { idle_timeout: 1.5s }', 'drain_timeout: 0.1s'];
     const retries = 'retry_policy: { retry_on: "reset", num_retries: 2 }';
     const listeners = [
       httpListener({ name: 'main', virtualHosts: allTo('up') }),
       httpListener({ name: 'short', virtualHosts: allTo('up'), manager: short }),
+      httpListener({ name: 'idle', virtualHosts: allTo('up'), manager: idle }),
       httpListener({ name: 'retry', virtualHosts: allTo('retried', retries) }),
       httpListener({ name: 'once', virtualHosts: allTo('tried-once') }),
       httpListener({
@@ -200,8 +202,8 @@ describe('peers that misbehave', () => {
   });
 
   it('an idle connection ends; so does one that never said anything', async () => {
-    const silent = await connect('short');
-    const client = await connect('short');
+    const silent = await connect('idle');
+    const client = await connect('idle');
     client.write(get('/x'));
     await client.until((text) => text.endsWith('/x'));
     assert.match(await client.untilEnd(), /\/x$/);

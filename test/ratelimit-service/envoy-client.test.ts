@@ -60,7 +60,7 @@ peerTest('envoy', 'asks the rate-limit service, whose process ends on SIGTERM', 
   mkdirSync(join(directory, 'rl', 'config'), { recursive: true });
   writeFileSync(
     join(directory, 'rl', 'config', 'edge.yaml'),
-    'domain: edge\ndescriptors: [{ key: user, rate_limit: { unit: hour, requests_per_unit: 3 } }]',
+    'domain: edge\ndescriptors: [{ key: user, rate_limit: { unit: year, requests_per_unit: 3 } }]',
   );
   const app = createServer((_request, response) => response.end('passed'));
   app.listen(0, '127.0.0.1');

@@ -31,7 +31,7 @@ const asked = (name: string, fields: string): string =>
   listener(
     name,
     'ratelimit.v3.RateLimit',
-    `stat_prefix: ${name}, domain: net, timeout: 1s, ${fields} descriptors: [ { entries: [ { key: what, value: ${name} }, { key: from, value: "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%" } ], limit: { requests_per_unit: 3, unit: HOUR }, hits_addend: 4 } ], rate_limit_service: { transport_api_version: V3, grpc_service: { envoy_grpc: { cluster_name: limits } } }`,
+    `stat_prefix: ${name}, domain: net, timeout: 10s, ${fields} descriptors: [ { entries: [ { key: what, value: ${name} }, { key: from, value: "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%" } ], limit: { requests_per_unit: 3, unit: HOUR }, hits_addend: 4 } ], rate_limit_service: { transport_api_version: V3, grpc_service: { envoy_grpc: { cluster_name: limits } } }`,
   );
 
 const bucket = 'token_bucket: { max_tokens: 2, fill_interval: 600s }';

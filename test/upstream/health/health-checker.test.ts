@@ -22,7 +22,7 @@ import {
 import { VirtualTime } from '#test/support/virtual-time.ts';
 
 const times = {
-  timeout: '0.5s',
+  timeout: '10s',
   interval: '0.02s',
   no_traffic_interval: '0.02s',
   unhealthy_threshold: 2,

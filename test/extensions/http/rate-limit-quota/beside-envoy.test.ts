@@ -7,7 +7,13 @@ import { besideEnvoy, logLines } from '#test/support/beside-envoy.ts';
 import { allTo, httpListener, staticCluster, staticResources } from '#test/support/bootstrap.ts';
 import type { GatewayProcess } from '#test/support/gateway-process.ts';
 import { peerTest } from '#test/support/peers.ts';
-import { assign, bucketAction, type QuotaServer, startQuotaServer } from '#test/support/quota-server.ts';
+import {
+  assign,
+  bucketAction,
+  type QuotaServer,
+  type ReportedUsage,
+  startQuotaServer,
+} from '#test/support/quota-server.ts';
 
 const types = 'type.googleapis.com/envoy.extensions.';
 const typed = (name: string, fields: string): string => `{ "@type": ${types}${name}, ${fields} }`;
@@ -100,6 +106,8 @@ class Drive {
   readonly seen: Seen = {};
   readonly #gateway: GatewayProcess;
   readonly #quota: QuotaServer;
+  /** Buckets whose first report was shown. */
+  readonly #met = new Set<string>();
   #probeDenies = false;
   #step = 0;
 
@@ -108,14 +116,25 @@ class Drive {
     this.#quota = quota;
   }
 
-  /** One request; `made` are the buckets it makes: their first reports are waited for. */
+  /**
+   * One request; `made` are the buckets it makes: their first reports are waited for. What is reported meanwhile because it is
+   * time again is no news.
+   */
   async ask(domain: string, path: string, made: readonly string[] = [], headers = {}): Promise<void> {
     const before = this.#quota.usages.length;
     const answer = await get(this.#gateway.port(domain), path, headers);
-    const reported = this.#quota.usages;
-    for (const bucket of made)
-      await this.#quota.until((usage) => usage.domain === domain && usage.bucket['b'] === bucket);
-    const news = reported.slice(before, made.length === 0 ? before : undefined).map(shown);
+    const news: string[] = [];
+    if (made.length > 0) {
+      const isNew = (usage: ReportedUsage): boolean => !this.#met.has(bucketText(usage));
+      await this.#quota.until(
+        (usage) => usage.domain === domain && made.includes(usage.bucket['b'] ?? '') && isNew(usage),
+        made.length,
+      );
+      for (const usage of this.#quota.usages.slice(before)) {
+        if (isNew(usage)) news.push(shown(usage));
+        this.#met.add(bucketText(usage));
+      }
+    }
     this.seen[`${this.#step++} ${domain} ${path} ${JSON.stringify(headers)}`] = { answer, news };
   }
 
@@ -140,8 +159,12 @@ class Drive {
   }
 }
 
-function shown(usage: QuotaServer['usages'][number]): string {
-  return `${usage.domain} ${JSON.stringify(usage.bucket)} +${usage.allowed} -${usage.denied}`;
+function bucketText({ domain, bucket }: ReportedUsage): string {
+  return `${domain} ${JSON.stringify(bucket)}`;
+}
+
+function shown(usage: ReportedUsage): string {
+  return `${bucketText(usage)} +${usage.allowed} -${usage.denied}`;
 }
 
 /** Buckets whose requests depend on time. */
@@ -150,9 +173,10 @@ const untallied = new Set(['probe', 'ending', 'falling']);
 /** All that was reported of each bucket together. */
 function totals({ usages }: QuotaServer): string[] {
   const sums = new Map<string, [number, number]>();
-  for (const { domain, bucket, allowed, denied } of usages) {
+  for (const usage of usages) {
+    const { bucket, allowed, denied } = usage;
     if (untallied.has(bucket['b'] ?? '')) continue;
-    const key = `${domain} ${JSON.stringify(bucket)}`;
+    const key = bucketText(usage);
     const [a, d] = sums.get(key) ?? [0, 0];
     sums.set(key, [a + allowed, d + denied]);
   }
@@ -217,16 +241,17 @@ async function drive(gateway: GatewayProcess, quota: QuotaServer): Promise<Seen>
   await run.ask('prefix', '/b');
 
   // A message that cannot be read ends the stream; the next one begins with every bucket.
+  const streams = quota.streams.length;
   quota.sendOctets('map', new Uint8Array([0xff]));
   await run.ask('map', '/plain');
-  const streams = quota.streams.length;
   const again = await quota.until((usage) => usage.domain === 'map' && usage.stream >= streams, 13, 20_000);
   assert.equal(new Set(again.slice(0, 13).map(({ message }) => message)).size, 1);
   await run.ask('map', '/plain');
   await run.ask('map', '/denied');
-  const message = again[0]!.message;
+  // All requests are in the reports of each domain that come from now on.
+  const message = quota.usages.at(-1)!.message;
   await quota.until((usage) => usage.domain === 'map' && usage.message > message, 13, 20_000);
-  await quota.until((usage) => usage.domain === 'prefix', 4, 20_000);
+  await quota.until((usage) => usage.domain === 'prefix' && usage.message > message, 2, 20_000);
   run.seen['totals'] = totals(quota);
   const map = await logLines(gateway, 'map', 30);
   run.seen['map log'] = map.filter((line) => !/^\/(probe|ending|falling)/.test(line));

@@ -120,7 +120,7 @@ const routes = [
 ];
 
 function listener(fields: string, i: number): string {
-  const limit = `{ name: rl, typed_config: { ${type('filters.http.ratelimit.v3.RateLimit')}, ${fields.includes('domain:') ? '' : 'domain: d,'} ${fields}, timeout: 1s, rate_limit_service: { transport_api_version: V3, grpc_service: { envoy_grpc: { cluster_name: limits } } } } }`;
+  const limit = `{ name: rl, typed_config: { ${type('filters.http.ratelimit.v3.RateLimit')}, ${fields.includes('domain:') ? '' : 'domain: d,'} ${fields}, timeout: 10s, rate_limit_service: { transport_api_version: V3, grpc_service: { envoy_grpc: { cluster_name: limits } } } } }`;
   const router = `{ name: r, typed_config: { ${type('filters.http.router.v3.Router')} } }`;
   const log = `access_log: [ { name: l, typed_config: { ${type('access_loggers.file.v3.FileAccessLog')}, path: "{dir}/log", log_format: { text_format_source: { inline_string: "%REQ(:path)% %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %DYNAMIC_METADATA(envoy.filters.http.ratelimit)%\\n" } } } } ]`;
   const hosts = `virtual_hosts: [ { name: v, domains: ["*"], rate_limits: [ { ${key('of_host')} } ], routes: [ ${routes.join(', ')} ] } ]`;

@@ -196,7 +196,7 @@ describe('ratelimit: the cluster of the service', () => {
       server.close();
       for (const socket of sockets) socket.destroy();
     });
-    const limited = new Limited(t, [(server.address() as AddressInfo).port], {}, {}, '0.05s');
+    const limited = new Limited(t, [(server.address() as AddressInfo).port], {}, {}, '0.3s');
     assert.equal(await limited.ask(), refused);
     assert.equal(await limited.ask(), refused);
     assert.equal(limited.stat('upstream_rq_timeout'), 2);
