@@ -9,43 +9,69 @@ export class CounterSum {
   readonly key: string;
   /** Life of a key that is added to, seconds. */
   readonly ttlSeconds: number;
-  total = 0;
+  total: number;
   /** Everyone has an answer. */
   settled = false;
-  readonly #waiters: CounterWaiter[] = [];
-  readonly #indices: number[] = [];
-  /** Sum of the hits up to and with each waiter's. */
-  readonly #sums: number[] = [];
+  /** The first who asked; mostly nobody else does, so the others' lists are made when they are needed. */
+  readonly #first: CounterWaiter;
+  readonly #firstIndex: number;
+  readonly #firstHits: number;
+  #others: OtherWaiters | null = null;
 
-  constructor(command: CounterCommand, key: string, ttlSeconds = 0) {
+  constructor(
+    command: CounterCommand,
+    key: string,
+    ttlSeconds: number,
+    hits: number,
+    waiter: CounterWaiter,
+    index: number,
+  ) {
     this.command = command;
     this.key = key;
     this.ttlSeconds = ttlSeconds;
+    this.total = hits;
+    this.#first = waiter;
+    this.#firstIndex = index;
+    this.#firstHits = hits;
   }
 
   /** How many asked. */
   get size(): number {
-    return this.#waiters.length;
+    return 1 + (this.#others?.waiters.length ?? 0);
   }
 
   add(hits: number, waiter: CounterWaiter, index: number): void {
     this.total += hits;
-    this.#waiters.push(waiter);
-    this.#indices.push(index);
-    this.#sums.push(this.total);
+    this.#others ??= { waiters: [], indices: [], sums: [] };
+    this.#others.waiters.push(waiter);
+    this.#others.indices.push(index);
+    this.#others.sums.push(this.total);
   }
 
   /** Tells everyone the number that each would have got alone; `total` is the counter with the hits of all. */
   answer(total: number): void {
     this.settled = true;
     const before = total - this.total;
-    for (let i = 0; i < this.#waiters.length; i++) {
-      this.#waiters[i]!.onCounter(this.#indices[i]!, before + this.#sums[i]!);
+    this.#first.onCounter(this.#firstIndex, before + this.#firstHits);
+    const others = this.#others;
+    if (others === null) return;
+    for (let i = 0; i < others.waiters.length; i++) {
+      others.waiters[i]!.onCounter(others.indices[i]!, before + others.sums[i]!);
     }
   }
 
   fail(message: string): void {
     this.settled = true;
-    for (let i = 0; i < this.#waiters.length; i++) this.#waiters[i]!.onCounterError(this.#indices[i]!, message);
+    this.#first.onCounterError(this.#firstIndex, message);
+    const others = this.#others;
+    if (others === null) return;
+    for (let i = 0; i < others.waiters.length; i++) others.waiters[i]!.onCounterError(others.indices[i]!, message);
   }
+}
+
+interface OtherWaiters {
+  readonly waiters: CounterWaiter[];
+  readonly indices: number[];
+  /** Sum of the hits up to and with each waiter's. */
+  readonly sums: number[];
 }

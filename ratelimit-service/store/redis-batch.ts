@@ -4,6 +4,7 @@ import { atTurnEnd, type TurnTask } from '#gateway/runtime/turn.ts';
 import type { CounterWaiter } from './counter-store.ts';
 import { type CounterCommand, CounterSum } from './counter-sum.ts';
 import { isServerFault, isWrongServer, type RedisErrorKind, redisErrorKind } from './redis-error.ts';
+import { type PipeReceiver, RedisPipe } from './redis-pipe.ts';
 import type { RedisStats } from './redis-stats.ts';
 import type { Take } from './take.ts';
 import { isUnknownScript, TakeBatch } from './take-batch.ts';
@@ -29,7 +30,7 @@ export interface BatchSender {
  * that it did not do it (MOVED, ASK, TRYAGAIN, NOSCRIPT), so that no hit counts twice. After the deadline everyone is
  * answered with an error; what Redis answers then is only counted.
  */
-export class RedisBatch implements TimerTarget, TurnTask {
+export class RedisBatch implements TimerTarget, TurnTask, PipeReceiver {
   readonly #sender: BatchSender;
   readonly #ticket: number;
   readonly #adds = new Map<string, CounterSum>();
@@ -53,24 +54,21 @@ export class RedisBatch implements TimerTarget, TurnTask {
   }
 
   add(key: string, hits: number, windowSeconds: number, waiter: CounterWaiter, index: number): void {
-    let sum = this.#adds.get(key);
-    if (sum === undefined) {
-      sum = new CounterSum('incrby', key, this.#sender.lifeOf(windowSeconds));
-      this.#adds.set(key, sum);
+    const sum = this.#adds.get(key);
+    if (sum !== undefined) sum.add(hits, waiter, index);
+    else {
+      const ttlSeconds = this.#sender.lifeOf(windowSeconds);
+      this.#adds.set(key, new CounterSum('incrby', key, ttlSeconds, hits, waiter, index));
     }
-    sum.add(hits, waiter, index);
   }
 
   /** Reads a counter, or deletes what is there. */
   ask(command: Exclude<CounterCommand, 'incrby'>, key: string, waiter: CounterWaiter, index: number): void {
     this.#others ??= new Map();
     const name = `${command} ${key}`;
-    let sum = this.#others.get(name);
-    if (sum === undefined) {
-      sum = new CounterSum(command, key);
-      this.#others.set(name, sum);
-    }
-    sum.add(0, waiter, index);
+    const sum = this.#others.get(name);
+    if (sum !== undefined) sum.add(0, waiter, index);
+    else this.#others.set(name, new CounterSum(command, key, 0, 0, waiter, index));
   }
 
   take(slot: number, takes: readonly Take[], allOrNothing: boolean, waiter: CounterWaiter): void {
@@ -86,16 +84,13 @@ export class RedisBatch implements TimerTarget, TurnTask {
   /** Writes the pipeline and starts the deadline. */
   send(client: Redis): void {
     this.#client = client;
-    const pipeline = client.pipeline();
-    if (this.#takes !== null) for (const takes of this.#takes.values()) pipeline.evalsha(...takes.command());
-    if (this.#others !== null) for (const { command, key } of this.#others.values()) pipeline[command as 'get'](key);
-    for (const [key, { total, ttlSeconds }] of this.#adds) {
-      pipeline.incrby(key, total);
-      pipeline.expire(key, ttlSeconds);
-    }
+    const pipe = new RedisPipe(this);
+    if (this.#takes !== null) for (const takes of this.#takes.values()) pipe.push('evalsha', takes.command());
+    if (this.#others !== null) for (const { command, key } of this.#others.values()) pipe.push(command, [key]);
+    for (const { key, total, ttlSeconds } of this.#adds.values()) pipe.pushCount(key, total, ttlSeconds);
     this.#owed = this.#adds.size + (this.#others?.size ?? 0) + (this.#takes?.size ?? 0);
     this.#timer.enable(this.#sender.callTimeoutMs);
-    pipeline.exec((error, replies) => this.#onReplies(error ?? null, replies ?? []));
+    pipe.send(client);
   }
 
   /** Fails everyone without sending. */
@@ -126,48 +121,37 @@ export class RedisBatch implements TimerTarget, TurnTask {
     this.#judge(this.#worked ? null : 'timeout');
   }
 
+  onReplies(replies: readonly unknown[]): void {
+    let at = 0;
+    if (this.#takes !== null) for (const takes of this.#takes.values()) this.#onTakes(takes, replies[at++], true);
+    if (this.#others !== null) for (const sum of this.#others.values()) this.#onSum(sum, replies[at++], true);
+    for (const sum of this.#adds.values()) {
+      const value = replies[at];
+      const expired = replies[at + 1];
+      at += 2;
+      // EXPIRE answers 0 or 1: with anything else these are not the answers to what was asked.
+      const inStep = expired === 1 || expired === 0 || expired instanceof Error || value instanceof Error;
+      this.#onSum(sum, inStep ? value : Number.NaN, true);
+      // The key moved between the two commands: without a life it would stay for ever.
+      if (expired instanceof Error && !(value instanceof Error)) this.#expireElsewhere(sum, expired);
+    }
+    this.#settleBatch();
+  }
+
   *#all(): Generator<CounterSum | TakeBatch> {
     if (this.#takes !== null) yield* this.#takes.values();
     if (this.#others !== null) yield* this.#others.values();
     yield* this.#adds.values();
   }
 
-  #onReplies(failure: Error | null, replies: readonly (readonly [error: Error | null, value: unknown])[]): void {
-    let at = 0;
-    const nothing = [failure ?? new Error('no reply'), null] as const;
-    if (this.#takes !== null) {
-      for (const takes of this.#takes.values()) {
-        const [error, value] = replies[at++] ?? nothing;
-        this.#onTakes(takes, error, value, true);
-      }
-    }
-    if (this.#others !== null) {
-      for (const sum of this.#others.values()) {
-        const [error, value] = replies[at++] ?? nothing;
-        this.#onSum(sum, error, value, true);
-      }
-    }
-    for (const sum of this.#adds.values()) {
-      const [error, value] = replies[at] ?? nothing;
-      const [expireError, expired] = replies[at + 1] ?? nothing;
-      at += 2;
-      // EXPIRE answers 0 or 1: with anything else these are not the answers to what was asked.
-      const inStep = expireError !== null || expired === 1 || expired === 0;
-      this.#onSum(sum, error, inStep ? value : Number.NaN, true);
-      // The key moved between the two commands: without a life it would stay for ever.
-      if (!error && expireError) this.#expireElsewhere(sum, expireError);
-    }
-    this.#settleBatch();
-  }
-
-  #onSum(sum: CounterSum, error: Error | null, value: unknown, mayRedirect: boolean): void {
-    if (error) {
+  #onSum(sum: CounterSum, reply: unknown, mayRedirect: boolean): void {
+    if (reply instanceof Error) {
       const { redirects } = this.#sender;
-      if (mayRedirect && redirects !== null && redisErrorKind(error) === 'moved') this.#redirectSum(sum, redirects);
-      else this.#failed(sum, redisErrorKind(error), error.message);
+      if (mayRedirect && redirects !== null && redisErrorKind(reply) === 'moved') this.#redirectSum(sum, redirects);
+      else this.#failed(sum, redisErrorKind(reply), reply.message);
       return;
     }
-    const total = value === null && sum.command === 'get' ? 0 : Number(value ?? Number.NaN);
+    const total = reply === null && sum.command === 'get' ? 0 : Number(reply ?? Number.NaN);
     if (!Number.isFinite(total)) {
       // INCRBY answers a number or an error: anything else is the answer to something else.
       const kind = sum.command === 'get' ? 'wrongtype' : 'garbage';
@@ -180,19 +164,19 @@ export class RedisBatch implements TimerTarget, TurnTask {
     else sum.answer(total);
   }
 
-  #onTakes(takes: TakeBatch, error: Error | null, value: unknown, mayResend: boolean): void {
-    if (error) {
+  #onTakes(takes: TakeBatch, reply: unknown, mayResend: boolean): void {
+    if (reply instanceof Error) {
       const { redirects } = this.#sender;
-      if (mayResend && isUnknownScript(error) && this.#client !== null) {
+      if (mayResend && isUnknownScript(reply) && this.#client !== null) {
         this.#awaitTakes(takes, takes.runText(this.#client));
-      } else if (mayResend && redirects !== null && redisErrorKind(error) === 'moved') {
+      } else if (mayResend && redirects !== null && redisErrorKind(reply) === 'moved') {
         this.#awaitTakes(takes, takes.run(redirects));
-      } else this.#failed(takes, redisErrorKind(error), error.message);
+      } else this.#failed(takes, redisErrorKind(reply), reply.message);
       return;
     }
     this.#release(takes);
     if (takes.settled) this.#sender.stats.lateAnswers += takes.size;
-    else if (!takes.answer(value)) {
+    else if (!takes.answer(reply)) {
       this.#sender.stats.errors.garbage += takes.size;
       this.#fault = 'garbage';
       return;
@@ -221,11 +205,11 @@ export class RedisBatch implements TimerTarget, TurnTask {
     counted.then(
       (value) => {
         if (command === 'incrby') cluster.expire(key, ttlSeconds).catch(() => {});
-        this.#onSum(sum, null, value, false);
+        this.#onSum(sum, value, false);
         this.#settleBatch();
       },
       (error: Error) => {
-        this.#onSum(sum, error, null, false);
+        this.#onSum(sum, error, false);
         this.#settleBatch();
       },
     );
@@ -239,11 +223,11 @@ export class RedisBatch implements TimerTarget, TurnTask {
   #awaitTakes(takes: TakeBatch, run: Promise<unknown>): void {
     run.then(
       (reply) => {
-        this.#onTakes(takes, null, reply, false);
+        this.#onTakes(takes, reply, false);
         this.#settleBatch();
       },
       (error: Error) => {
-        this.#onTakes(takes, error, null, false);
+        this.#onTakes(takes, error, false);
         this.#settleBatch();
       },
     );
