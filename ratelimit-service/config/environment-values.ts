@@ -14,7 +14,7 @@ export const boolean = (fallback: boolean): z.ZodType<boolean, string | undefine
   z
     .string()
     .default(String(fallback))
-    .refine((value) => /^(1|0|t|f|true|false|TRUE|FALSE|True|False|T|F)$/.test(value), 'is not a boolean')
+    .refine((value) => /^(1|0|t|f|true|false|TRUE|FALSE|True|False|T|F)$/.test(value), 'is neither true nor false')
     .transform((value) => /^(1|t)/i.test(value));
 
 /** A whole number from 0 to `max`. */

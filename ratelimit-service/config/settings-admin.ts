@@ -28,3 +28,8 @@ export interface AdminSettings {
   /** Names in statistics that requests make up. */
   readonly STATS_MAX_NAMES: number;
 }
+
+/** What is set and changes nothing, each as a sentence. */
+export function adminNotices({ ADMIN_TOKEN_FILE: tokens, ADMIN_AUDIT_LOG: log }: AdminSettings): string[] {
+  return tokens === '' && log !== '' ? ['ADMIN_AUDIT_LOG has no effect: without ADMIN_TOKEN_FILE /admin is off'] : [];
+}

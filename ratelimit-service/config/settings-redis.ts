@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { hostPort, shownUrl } from '../store/redis-target.ts';
 import { decimal, duration, type EnvironmentShape, integer } from './environment-values.ts';
 import { type FailureMode, failureModes } from './failure-mode.ts';
 
@@ -50,6 +51,34 @@ const withoutEffect: Readonly<Record<string, string>> = {
 
 const prefixes = ['REDIS_', 'REDIS_PERSECOND_'] as const;
 
+/** Whether the servers of `REDIS_...` or `REDIS_PERSECOND_...` are used at all. */
+function isUsed(prefix: string, env: Environment): boolean {
+  return (
+    !/^memory$/i.test(env['BACKEND_TYPE'] ?? '') &&
+    (prefix === 'REDIS_' || /^(1|t)/i.test(env['REDIS_PERSECOND'] ?? ''))
+  );
+}
+
+/** An address where the path of a socket is expected, which is what the default says. */
+function isAddressAsPath(prefix: string, env: Environment): boolean {
+  const type = (env[`${prefix}TYPE`] ?? 'single').toLowerCase();
+  const socket = env[`${prefix}SOCKET_TYPE`] ?? 'unix';
+  return type === 'single' && socket === 'unix' && /^[^/]+:[0-9]+$/.test(env[`${prefix}URL`] ?? '');
+}
+
+/** The first address of a server whose port is none; null when all are well. */
+function badPort(prefix: string, env: Environment): string | null {
+  const type = (env[`${prefix}TYPE`] ?? 'single').toLowerCase();
+  const url = env[`${prefix}URL`];
+  if (url === undefined || (type === 'single' && env[`${prefix}SOCKET_TYPE`] !== 'tcp')) return null;
+  const addresses = type === 'single' ? [url] : url.split(',').slice(type === 'sentinel' ? 1 : 0);
+  const bad = addresses.find((address) => {
+    const { port } = hostPort(address);
+    return !Number.isInteger(port) || port < 1 || port > 65_535;
+  });
+  return bad ?? null;
+}
+
 /** What is set and changes nothing, each as a sentence. */
 export function redisNotices(env: Environment): string[] {
   const notices: string[] = [];
@@ -58,6 +87,10 @@ export function redisNotices(env: Environment): string[] {
       const value = env[prefix + name];
       if (value !== undefined && value !== '') notices.push(`${prefix}${name}=${value} has no effect here: ${reason}`);
     }
+  }
+  for (const prefix of prefixes.filter((each) => isUsed(each, env) && isAddressAsPath(each, env))) {
+    const url = shownUrl(env[`${prefix}URL`]!);
+    notices.push(`${prefix}URL=${url} is taken for the path of a socket; for an address set ${prefix}SOCKET_TYPE=tcp`);
   }
   for (const [name, value] of Object.entries(env)) {
     if (!name.startsWith('MEMCACHE_') || value === undefined || value === '') continue;
@@ -75,13 +108,15 @@ export function redisProblems(env: Environment): string[] {
     );
   }
   for (const prefix of prefixes) {
-    const used = prefix === 'REDIS_' || /^(1|t)/i.test(env['REDIS_PERSECOND'] ?? '');
+    const used = isUsed(prefix, env);
     const sentinel = env[`${prefix}TYPE`]?.toLowerCase() === 'sentinel';
     if (used && sentinel && (env[`${prefix}URL`] ?? '').split(',').length < 2) {
       problems.push(
         'Expected master name and a list of urls for the sentinels, in the format: <redis master name>,<sentinel1>,...,<sentineln>',
       );
     }
+    const wrong = used ? badPort(prefix, env) : null;
+    if (wrong !== null) problems.push(`${prefix}URL: ${shownUrl(wrong)} has no port from 1 to 65535`);
     const behaviour = env[`${prefix}POOL_ON_EMPTY_BEHAVIOR`] ?? '';
     if (!['', 'WAIT'].includes(behaviour.toUpperCase())) {
       problems.push(

@@ -25,5 +25,5 @@ export const tracingShape: EnvironmentShape<TracingSettings> = {
 export function tracingProblems(settings: TracingSettings): string[] {
   const protocol = settings.TRACING_EXPORTER_PROTOCOL;
   if (!settings.TRACING_ENABLED || ['http', 'grpc', ''].includes(protocol)) return [];
-  return [`TRACING_EXPORTER_PROTOCOL=${protocol} Invalid otlptrace client protocol: ${protocol}`];
+  return [`TRACING_EXPORTER_PROTOCOL=${protocol} Invalid otlptrace client protocol: ${protocol}; it is http or grpc`];
 }

@@ -48,5 +48,5 @@ export function xdsProblems(settings: XdsSettings): string[] {
   const type = settings.CONFIG_TYPE;
   return type === 'FILE' || type === 'GRPC_XDS_SOTW'
     ? []
-    : [`CONFIG_TYPE=${type} Invalid setting for ConfigType: ${type}`];
+    : [`CONFIG_TYPE=${type} Invalid setting for ConfigType: ${type}; it is FILE or GRPC_XDS_SOTW`];
 }

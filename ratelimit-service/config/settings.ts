@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { boolean, duration, integer, port, text } from './environment-values.ts';
-import { type AdminSettings, adminShape } from './settings-admin.ts';
+import { misspeltNames } from './misspelt-names.ts';
+import { type AdminSettings, adminNotices, adminShape } from './settings-admin.ts';
 import { type LogSettings, logShape } from './settings-log.ts';
 import { type QuotaSettings, quotaProblems, quotaShape } from './settings-quota.ts';
 import { type RedisTroubleSettings, redisNotices, redisProblems, redisShape } from './settings-redis.ts';
@@ -174,22 +175,20 @@ export interface Settings
   readonly redisPerSecond: RedisSettings | null;
 }
 
-/** What the reference service knows and this one does not, with the value that means "not used". */
-const unsupported: Readonly<Record<string, readonly string[]>> = {};
-
-/** Every variable that means something here, those that are refused included. */
+/** Every variable that has an effect here. */
 export function settingNames(): readonly string[] {
-  const shapes = [schema.shape, redisSchema.shape, perSecondSchema.shape, unsupported];
-  return shapes.flatMap((shape) => Object.keys(shape));
+  return [schema, redisSchema, perSecondSchema].flatMap(({ shape }) => Object.keys(shape));
 }
+
+/** Settings whose values are told to nobody, also when they are wrong. */
+const secretNames: ReadonlySet<string> = new Set(['CONFIG_GRPC_XDS_CLIENT_ADDITIONAL_HEADERS']);
+
+/** What stands for the value of a secret in messages. */
+export const hiddenValue = '***';
 
 /** Reads the environment. Throws {@link SettingsError} with every problem. */
 export function readSettings(env: Readonly<Record<string, string | undefined>>): Settings {
   const problems: string[] = [];
-  for (const [name, unused] of Object.entries(unsupported)) {
-    const value = env[name];
-    if (value !== undefined && !unused.includes(value)) problems.push(`${name}=${value} is not supported yet`);
-  }
   const main = parse(schema, env, problems);
   const first = parse(redisSchema, env, problems);
   const second = parse(perSecondSchema, env, problems);
@@ -204,7 +203,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
   return {
     ...main,
     mogrifiers,
-    notices: [...redisNotices(env), ...tlsNotices(main)],
+    notices: [...redisNotices(env), ...tlsNotices(main), ...adminNotices(main), ...misspeltNames(env, settingNames())],
     redis: redisSettings(first!, 'REDIS_'),
     redisPerSecond: main.REDIS_PERSECOND ? redisSettings(second!, 'REDIS_PERSECOND_') : null,
   };
@@ -219,7 +218,8 @@ function parse<T extends z.ZodObject>(
   if (result.success) return result.data;
   for (const issue of result.error.issues) {
     const name = issue.path.join('.');
-    problems.push(`${name}=${env[name] ?? ''} ${issue.message}`);
+    const shown = secretNames.has(name) ? hiddenValue : (env[name] ?? '');
+    problems.push(`${name}=${shown} ${issue.message}`);
   }
   return null;
 }

@@ -1,5 +1,5 @@
 import { nearestName } from '#gateway/base/nearest-name.ts';
-import { readSettings, type Settings, SettingsError, settingNames } from '../config/settings.ts';
+import { hiddenValue, readSettings, type Settings, SettingsError, settingNames } from '../config/settings.ts';
 
 /** Told what is wrong with a setting; '' for all of them together. */
 export interface EmbeddedFindings {
@@ -50,6 +50,7 @@ export function readEmbeddedSettings(
     for (const line of error.message.split('\n')) {
       const [, name, problem] = /^([A-Z][A-Z0-9_]*)=(.*)$/.exec(line) ?? ['', '', line];
       if (name === '') refuse('', problem!);
+      else if (problem!.startsWith(`${hiddenValue} `)) refuse(name!, problem!);
       else refuse(name!, `${JSON.stringify(given[name!] ?? '')}${problem!.slice((given[name!] ?? '').length)}`);
     }
     return null;

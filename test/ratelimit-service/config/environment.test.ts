@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readSettings, SettingsError, settingNames } from '#ratelimit/config/settings.ts';
+import { hiddenValue, readSettings, SettingsError, settingNames } from '#ratelimit/config/settings.ts';
 
 /** Shapes of values. Set but empty, a text is empty and everything else is a mistake. */
 type Shape = 'text' | 'bool' | 'int' | 'duration' | 'number' | 'pairs' | 'list' | 'choice';
@@ -203,8 +203,9 @@ test('nonsense is refused by name', () => {
   for (const [name, shape, , fate = 'implemented'] of rows) {
     if (fate !== 'implemented' || shape === 'text' || shape === 'list') continue;
     const problems = problemsOf({ [name]: 'no&sense' });
+    const shown = name === 'CONFIG_GRPC_XDS_CLIENT_ADDITIONAL_HEADERS' ? hiddenValue : 'no&sense';
     assert.ok(
-      problems.some((problem) => problem.startsWith(`${name}=no&sense `)),
+      problems.some((problem) => problem.startsWith(`${name}=${shown} `)),
       `${name}: ${problems.join()}`,
     );
   }

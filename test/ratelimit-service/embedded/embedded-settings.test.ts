@@ -53,7 +53,7 @@ describe('settings of an embedded rate-limit service', () => {
     assert.equal(settings, null);
     assert.deepEqual(said.sort(), [
       'MEMORY_MAX_COUNTERS: "-1" is not a number from 0 to 2147483647',
-      'MERGE_DOMAIN_CONFIG: "perhaps" is not a boolean',
+      'MERGE_DOMAIN_CONFIG: "perhaps" is neither true nor false',
       'NEAR_LIMIT_RATIO: "2" is not a number from 0 to 1',
     ]);
   });
