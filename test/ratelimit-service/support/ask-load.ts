@@ -8,11 +8,13 @@ export interface LoadResult {
   readonly errors: string[];
 }
 
-/** Adds one to a counter again and again, with some calls at once, until `stop` holds. */
+/** Adds one to a counter again and again, with some calls at once, until `stop` holds, for two minutes at most. */
 export async function addUntil(store: CounterStore, key: string, stop: () => boolean, atOnce = 4): Promise<LoadResult> {
   const counts: number[] = [];
   const errors: string[] = [];
+  const deadline = Date.now() + 120_000;
   while (!stop()) {
+    if (Date.now() > deadline) throw new Error(`${counts.length} calls were counted, ${errors.length} not: ${stop}`);
     await Promise.all(
       Array.from({ length: atOnce }, async () => {
         try {
