@@ -26,6 +26,7 @@ const flags: readonly Flag[] = [
   { name: 'rate-limits', value: 'FILE', help: "descriptors from Envoy's configuration: the rate_limits of a route" },
   { name: 'of', value: 'NAME', help: 'the virtual host, route or filter whose rate_limits they are' },
   { name: 'stage', value: 'N', help: 'those of this stage (0)' },
+  { name: 'source-cluster', value: 'NAME', help: "value of source_cluster actions (node.cluster of Envoy's file)" },
   { name: 'domain', value: 'NAME', help: 'domain to ask; not needed when the configuration has one' },
   {
     name: 'format',

@@ -127,7 +127,8 @@ function descriptorSpecs(given: GivenFlags): DescriptorSpec[] {
 function envoySpecs(given: GivenFlags): DescriptorSpec[] {
   const stage = wholeNumber(given, 'stage', 0);
   const name = given.text('of');
-  return given.all('rate-limits').flatMap((file) => envoyDescriptors(readText(file), file, name, stage));
+  const cluster = given.text('source-cluster');
+  return given.all('rate-limits').flatMap((file) => envoyDescriptors(readText(file), file, name, stage, cluster));
 }
 
 function readText(file: string): string {

@@ -1,3 +1,4 @@
+import type { LimitOverride } from '../limiter/request.ts';
 import { matchesWildcard } from '../limiter/wildcard.ts';
 import { SimulationError } from './simulation-error.ts';
 
@@ -29,6 +30,10 @@ export interface EntrySpec {
   readonly fallback: string | null;
   /** Without its value the descriptor has one entry less; otherwise there is no descriptor. */
   readonly optional: boolean;
+  /** A field that is absent is an empty text, and an empty value is an absent one; otherwise an absent field makes it absent. */
+  readonly lenient?: boolean;
+  /** What becomes of the value; null is an absent one. */
+  readonly change?: (value: string | null) => string | null;
 }
 
 /** A descriptor as the command line or Envoy's configuration describes it. */
@@ -38,6 +43,8 @@ export interface DescriptorSpec {
   /** A text with fields that is the number of hits; null for 1. */
   readonly hits: string | null;
   readonly when: CountedWhen;
+  /** The limit that the request brings along, or a field that has it, see `limit-override.ts`; none when absent. */
+  readonly limit?: LimitOverride | string;
 }
 
 /** Reads `key=text,key=text`; a comma or backslash of a text has a backslash before it. Throws {@link SimulationError}. */

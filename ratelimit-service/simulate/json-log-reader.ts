@@ -49,6 +49,16 @@ export class JsonLogReader implements LogReader {
     const mapped = this.#mapped.get(name);
     const keys = (mapped === undefined ? keysOf(name) : [mapped]).map((key) => ({ key, path: key.split('.') }));
     let usual = keys[0]!;
+    // Of dynamic metadata a whole object can be asked for.
+    if (name.startsWith('DYNAMIC_METADATA(')) {
+      return () => {
+        for (const { key, path } of keys) {
+          const value = lookUp(this.#record, key, path) ?? objectAt(this.#record, key, path);
+          if (value !== null) return value;
+        }
+        return null;
+      };
+    }
     return () => {
       const first = lookUp(this.#record, usual.key, usual.path);
       if (first !== null || keys.length === 1) return first;
@@ -70,16 +80,27 @@ function keysOf(name: string): string[] {
   return [...new Set([name, plain, ...(header === undefined ? [] : [header.toLowerCase()]), ...usual])];
 }
 
-/** The value at a key, which may hold dots itself, or along a path; null when it is absent, empty or no scalar. */
-function lookUp(record: JsonObject, key: string, path: readonly string[]): string | null {
+/** The value at a key, which may hold dots itself, or along a path. */
+function valueAt(record: JsonObject, key: string, path: readonly string[]): unknown {
   let value: unknown = Object.hasOwn(record, key) ? record[key] : undefined;
-  if (value === undefined && path.length > 1) {
-    value = record;
-    for (const step of path) {
-      if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return null;
-      value = (value as JsonObject)[step];
-    }
+  if (value !== undefined || path.length < 2) return value;
+  value = record;
+  for (const step of path) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return undefined;
+    value = (value as JsonObject)[step];
   }
+  return value;
+}
+
+/** An object, as JSON; null when there is none. */
+function objectAt(record: JsonObject, key: string, path: readonly string[]): string | null {
+  const value = valueAt(record, key, path);
+  return typeof value === 'object' && value !== null ? JSON.stringify(value) : null;
+}
+
+/** A value as text; null when it is absent, empty or no scalar. */
+function lookUp(record: JsonObject, key: string, path: readonly string[]): string | null {
+  const value = valueAt(record, key, path);
   if (typeof value === 'string') return value === '' || value === '-' ? null : value;
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : null;
 }

@@ -31,9 +31,16 @@ export class LogFields {
     return getter;
   }
 
-  /** A text with `%FIELD%`s. Throws {@link SimulationError} naming a field that the log does not have. */
-  text(template: string): TextGetter {
-    const parts = parseLogFormat(template).map((part) => (typeof part === 'string' ? part : this.#required(part.name)));
+  /**
+   * A text with `%FIELD%`s; with `lenient` those that are absent are empty. Throws {@link SimulationError} naming a field that
+   * the log does not have.
+   */
+  text(template: string, lenient = false): TextGetter {
+    const parts = parseLogFormat(template).map((part) => {
+      if (typeof part === 'string') return part;
+      const getter = this.#required(part.name);
+      return lenient ? () => getter() ?? '' : getter;
+    });
     const [first] = parts;
     if (parts.length === 0) return () => '';
     if (parts.length === 1) return typeof first === 'string' ? () => first : first!;

@@ -1,11 +1,11 @@
 import { LimitAlgorithm } from '../config/algorithm.ts';
 import type { LimitConfig } from '../config/build-config.ts';
-import type { DescriptorNode } from '../config/rule.ts';
+import type { DescriptorNode, LimitRule } from '../config/rule.ts';
 import { answerPerStatus } from '../limiter/answer-per-status.ts';
 import { findDomain, findRule } from '../limiter/find-rule.ts';
 import { type DescriptorPlan, type PlanOptions, planRequest, type RequestPlan } from '../limiter/plan.ts';
 import { type LimitWaiter, RateLimiter } from '../limiter/rate-limiter.ts';
-import type { LimitRequest } from '../limiter/request.ts';
+import type { DescriptorEntry, LimitRequest } from '../limiter/request.ts';
 import type { StatsStore } from '../limiter/stats-store.ts';
 import {
   descriptorCode,
@@ -24,6 +24,9 @@ import type { VirtualClock } from './virtual-clock.ts';
 
 /** Plans that are kept: the same request comes again and again. */
 const maxPlans = 16_384;
+
+/** Limits that requests bring along are told apart up to this many. */
+const maxOverrideReports = 1000;
 
 /** Settings of the service that change what is limited. */
 export interface ReplayOptions extends PlanOptions {
@@ -79,6 +82,8 @@ export class Replay implements LimitWaiter {
   readonly #template: RequestTemplate;
   /** By the numbers of the rule, which are the rule's own: rules with names that requests make are copies. */
   readonly #reports = new Map<TakeLimit, RuleReport>();
+  /** Of limits that requests bring along. */
+  readonly #overrides = new Map<string, RuleReport>();
   #plans = new Map<string, PlannedLine>();
   #call: PlannedCall | null = null;
   #limited = false;
@@ -107,9 +112,9 @@ export class Replay implements LimitWaiter {
     for (const domain of config.domains.values()) this.#addReports(domain);
   }
 
-  /** Every rule's report, in the order of the configuration. */
+  /** Every rule's report, in the order of the configuration; then those of limits that requests brought along. */
   get reports(): RuleReport[] {
-    return [...this.#reports.values()];
+    return [...this.#reports.values(), ...this.#overrides.values()];
   }
 
   /** What a line of this key asks for. */
@@ -210,7 +215,13 @@ export class Replay implements LimitWaiter {
       plan: plan.statuses === null ? plan : { ...plan, statuses: null },
       statuses: plan.statuses,
       origins,
-      reports: plan.descriptors.map(({ rule }) => (rule === null ? null : (this.#reports.get(rule.take) ?? null))),
+      reports: plan.descriptors.map(({ rule }, i) => {
+        if (rule === null) return null;
+        const { entries, limit } = request.descriptors[plan.statuses?.[i] ?? i]!;
+        return limit === null
+          ? (this.#reports.get(rule.take) ?? null)
+          : this.#overrideReport(request.domain, entries, rule);
+      }),
       givesBack: plan.descriptors.map((_, i) => request.descriptors[plan.statuses?.[i] ?? i]!.isNegativeHits === true),
       shown: plan.descriptors.map(() => null),
     };
@@ -221,12 +232,25 @@ export class Replay implements LimitWaiter {
     let text = call.shown[index] ?? null;
     if (text === null) {
       const { domain, descriptors } = call.request;
-      const { entries } = descriptors[call.statuses?.[index] ?? index]!;
-      const found = findRule(findDomain(this.config, domain)!, domain, entries, this.#stats);
+      const { entries, limit } = descriptors[call.statuses?.[index] ?? index]!;
+      const found = limit === null ? findRule(findDomain(this.config, domain)!, domain, entries, this.#stats) : null;
       text = entries.map(({ key, value }, i) => `${key}=${found?.counterValues[i] ?? value}`).join(',');
       call.shown[index] = text;
     }
     return text;
+  }
+
+  /** One report for the keys of a descriptor and a limit, whatever the values are. */
+  #overrideReport(domain: string, entries: readonly DescriptorEntry[], rule: LimitRule): RuleReport {
+    const keys = `${[domain, ...entries.map(({ key }) => key)].join('.')} (limit of the request)`;
+    const own = `${keys} ${limitText(rule)}`;
+    const name = this.#overrides.has(own) || this.#overrides.size < maxOverrideReports ? own : keys;
+    let report = this.#overrides.get(name);
+    if (report === undefined) {
+      report = new RuleReport({ ...rule, fullKey: keys });
+      this.#overrides.set(name, report);
+    }
+    return report;
   }
 
   #addReports(node: Pick<DescriptorNode, 'children'>): void {

@@ -1,5 +1,6 @@
 import type { DescriptorEntry, LimitDescriptor, LimitRequest } from '../limiter/request.ts';
 import type { DescriptorSpec, EntrySpec, FieldTest } from './descriptor-spec.ts';
+import { readLimitOverride } from './limit-override.ts';
 import type { LogFields, TextGetter } from './log-fields.ts';
 
 /** An entry whose fields are found in the log. */
@@ -22,6 +23,8 @@ interface Descriptor {
   readonly entries: readonly Entry[];
   readonly conditions: readonly Condition[];
   readonly hits: TextGetter | null;
+  /** Null: the request brings no limit, or always the same. */
+  readonly limit: TextGetter | null;
 }
 
 /** What one line asks of the limits. */
@@ -51,12 +54,17 @@ export class RequestTemplate {
     this.#domain = domain;
     this.#descriptors = specs.map((spec) => ({
       spec,
-      entries: spec.entries.map((entry) => ({ spec: entry, get: fields.text(entry.text), constant: constant(entry) })),
+      entries: spec.entries.map((entry) => ({
+        spec: entry,
+        get: valueGetter(entry, fields),
+        constant: constant(entry),
+      })),
       conditions: spec.conditions.map(({ tests, negated }) => ({
         tests: tests.map((test) => ({ get: fields.text(test.text), test })),
         negated,
       })),
       hits: spec.hits === null ? null : fields.text(spec.hits),
+      limit: typeof spec.limit === 'string' ? fields.text(spec.limit) : null,
     }));
     this.made = specs.map(() => 0);
     this.hasHits = specs.some(({ hits }) => hits !== null);
@@ -70,7 +78,7 @@ export class RequestTemplate {
   key(): string {
     let key = '';
     for (let i = 0; i < this.#descriptors.length; i++) {
-      const { entries, conditions } = this.#descriptors[i]!;
+      const { entries, conditions, limit } = this.#descriptors[i]!;
       if (conditions.length > 0 && !conditions.every(holds)) continue;
       let part = `${i};`;
       let found = 0;
@@ -86,6 +94,10 @@ export class RequestTemplate {
       }
       if (found === 0) part = '';
       if (part === '') continue;
+      if (limit !== null) {
+        const override = readLimitOverride(limit());
+        part += override === null ? ';' : `${override.requestsPerUnit}/${override.unit};`;
+      }
       this.made[i]!++;
       key += part;
     }
@@ -115,7 +127,7 @@ export class RequestTemplate {
       const semicolon = key.indexOf(';', at);
       const index = Number(key.slice(at, semicolon));
       at = semicolon + 1;
-      const { entries: templates, spec } = this.#descriptors[index]!;
+      const { entries: templates, spec, limit: ownLimit } = this.#descriptors[index]!;
       const entries: DescriptorEntry[] = [];
       for (const { spec: entry, constant: fixed } of templates) {
         if (fixed !== null) entries.push({ key: entry.key, value: fixed });
@@ -127,7 +139,14 @@ export class RequestTemplate {
           at = end;
         }
       }
-      const descriptor: LimitDescriptor = { entries, limit: null, hitsAddend: 1 };
+      let limit = typeof spec.limit === 'object' ? spec.limit : null;
+      if (ownLimit !== null) {
+        const end = key.indexOf(';', at);
+        const [requestsPerUnit, unit] = key.slice(at, end).split('/').map(Number);
+        if (unit !== undefined) limit = { requestsPerUnit: requestsPerUnit!, unit };
+        at = end + 1;
+      }
+      const descriptor: LimitDescriptor = { entries, limit, hitsAddend: 1 };
       if (spec.when === 'start' || spec.when === 'in-flight') {
         start.push(descriptor);
         startOrigins.push(index);
@@ -147,8 +166,16 @@ function holds({ tests, negated }: Condition): boolean {
   return tests.every(({ get, test }) => test.matches(get())) !== negated;
 }
 
+/** The value of an entry, before its fallback. */
+function valueGetter({ text, lenient = false, change }: EntrySpec, fields: LogFields): TextGetter {
+  const own = fields.text(text, lenient);
+  const get: TextGetter = lenient ? () => own() || null : own;
+  return change === undefined ? get : () => change(get());
+}
+
 /** The text when it has no field, else null. */
-function constant({ text, fallback }: EntrySpec): string | null {
+function constant({ text, fallback, lenient, change }: EntrySpec): string | null {
+  if (lenient === true || change !== undefined) return null;
   if (/%/.test(text.replaceAll('%%', ''))) return null;
   const fixed = text.replaceAll('%%', '%');
   return fixed === '' && fallback !== null ? fallback : fixed;

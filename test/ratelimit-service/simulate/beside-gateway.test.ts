@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fromJson, type JsonObject } from '@bufbuild/protobuf';
+import { fromJson, type JsonObject, type JsonValue } from '@bufbuild/protobuf';
 import type { StreamInfo } from '#gateway/api/stream-info.ts';
 import { messageSchema, protoRegistry } from '#gateway/proto/registry.ts';
 import { HeaderMap } from '#gateway/protocol/headers/header-map.ts';
@@ -49,6 +49,34 @@ function action(choose: Choose): JsonObject {
   const descriptor_value = choose(['v', '100%', 'a_b']);
   return choose<JsonObject>([
     { remote_address: {} },
+    { source_cluster: {} },
+    {
+      remote_address_match: {
+        descriptor_key,
+        descriptor_value: choose(['in', 'a-%REQ(X-A)%', '%REQ(X-A)%', '']),
+        default_value: choose(['', 'usual']),
+        address_matcher: {
+          ranges: choose([
+            [],
+            [{ address_prefix: '10.0.0.0', prefix_len: 8 }],
+            [
+              { address_prefix: '2001:db8::', prefix_len: 32 },
+              { address_prefix: '::1', prefix_len: 128 },
+            ],
+          ]),
+          invert_match: choose([true, false]),
+        },
+      },
+    },
+    {
+      metadata: {
+        descriptor_key,
+        skip_if_absent,
+        source: 'ROUTE_ENTRY',
+        default_value: choose(['', 'usual']),
+        metadata_key: { key: 'ns', path: [{ key: choose(['text', 'number', 'none', '']) }] },
+      },
+    },
     {
       masked_remote_address: {
         v4_prefix_mask_len: choose([0, 8, 19, 32]),
@@ -76,18 +104,51 @@ function action(choose: Choose): JsonObject {
   ]);
 }
 
+/** Routes, one of them without a name. */
+const routes = [
+  { name: 'one', metadata: { filter_metadata: { ns: { text: 'a%b', number: 5 } } } },
+  { name: 'two', metadata: { filter_metadata: { ns: { text: 'c' } } } },
+  { metadata: { filter_metadata: { other: { text: 'd' } } } },
+  { name: 'four' },
+].map((route) => ({ ...route, match: { prefix: '/' }, route: { cluster: 'c' } })) as readonly {
+  readonly name?: string;
+  readonly metadata?: { readonly filter_metadata: JsonObject };
+}[];
+
+/** What the metadata of a request may have for a limit. */
+const limits: readonly JsonValue[] = [
+  { requests_per_unit: 7, unit: 'HOUR' },
+  { requests_per_unit: 7, unit: 'NONE' },
+  { requests_per_unit: '7', unit: 'HOUR' },
+  'text',
+  null,
+];
+
+/** A configuration with this list at a virtual host, or at the first route. */
+function bootstrap(rate_limits: JsonObject[], byName: boolean): unknown {
+  const own = byName ? routes : routes.map((each, i) => (i === 0 ? { ...each, route: { rate_limits } } : each));
+  const host = { name: 'host', domains: ['*'], routes: own, ...(byName ? { rate_limits } : {}) };
+  return { node: { cluster: 'local' }, static: [{ virtual_hosts: [host] }] };
+}
+
 for (const seed of [1, 2, 3]) {
   test(`descriptors from a log are those that the gateway makes of the request, seed ${seed}`, () => {
     const random = createSeededRandom(seed);
     const choose: Choose = (values) => values[Math.floor(random.next() * values.length)]!;
     const schema = messageSchema<RateLimit>('envoy.config.route.v3.RateLimit');
-    let made = 0;
+    let count = 0;
     for (let round = 0; round < 400; round++) {
-      const list = [{ actions: [action(choose), ...(random.next() < 0.5 ? [action(choose)] : [])] }];
+      const limit = choose<JsonObject>([
+        {},
+        { limit: { rate_limit: { requests_per_unit: 3, unit: 'MINUTE' } } },
+        { limit: { dynamic_metadata: { metadata_key: { key: 'own', path: [{ key: 'limit' }] } } } },
+      ]);
+      const list = [{ actions: [action(choose), ...(random.next() < 0.5 ? [action(choose)] : [])], ...limit }];
       const messages = list.map((item) => fromJson(schema, item, { registry: protoRegistry() }) as RateLimit);
       const [rule] = compileRateLimitRules(messages, 'rate_limits', scope);
       const reader = new JsonLogReader(new Map());
-      const specs = envoyDescriptors(JSON.stringify(list), 'f', null, 0);
+      const byName = random.next() < 0.5;
+      const specs = envoyDescriptors(JSON.stringify(bootstrap(list, byName)), 'f', null, 0);
       const template = new RequestTemplate('d', specs, new LogFields(reader, 0));
       for (let i = 0; i < 10; i++) {
         const path = choose(['/a', '/a?q=a', '/ab?q=7&r', '/?r=1&q=%41', '/x?q=', '/a?q=A#q=b']);
@@ -98,15 +159,24 @@ for (const seed of [1, 2, 3]) {
         const headers = new HeaderMap();
         for (const [name, value] of Object.entries(values)) headers.add(name, value);
         const head = new RequestHead('GET', path, 'example.com', 'http', headers);
-        const info = { downstreamRemoteAddress: { kind: 'ip', host, port: 5 }, dynamicMetadata: null, route: null };
-        const expected = rule!.descriptor(head, info as unknown as StreamInfo, null)?.entries ?? null;
+        const metadata = choose(limits);
+        const route = byName ? choose(routes) : routes[0]!;
+        const info = {
+          downstreamRemoteAddress: { kind: 'ip', host, port: 5 },
+          dynamicMetadata: new Map([['own', { limit: metadata }]]),
+          route: { metadata: route.metadata?.filter_metadata ?? null },
+        };
+        const made = rule!.descriptor(head, info as unknown as StreamInfo, null);
+        const expected = made === null ? null : [made.entries, made.limit];
         const line = { method: 'GET', path, authority: 'example.com', remote_addr: host, ...values };
-        assert.ok(reader.read(JSON.stringify(line)));
-        const asked = template.requests(template.key()).start?.descriptors[0]?.entries ?? null;
-        assert.deepEqual(asked, expected, JSON.stringify([list, line]));
-        if (asked !== null) made++;
+        const logged = { ...line, route_name: route.name ?? '-', 'DYNAMIC_METADATA(own:limit)': metadata };
+        assert.ok(reader.read(JSON.stringify(logged)));
+        const descriptor = template.requests(template.key()).start?.descriptors[0] ?? null;
+        const asked = descriptor === null ? null : [descriptor.entries, descriptor.limit];
+        assert.deepEqual(asked, expected, JSON.stringify([list, logged]));
+        if (asked !== null) count++;
       }
     }
-    assert.ok(made > 800, `${made}`);
+    assert.ok(count > 800, `${count}`);
   });
 }

@@ -137,12 +137,50 @@ test('the list of a name in a whole configuration', () => {
 });
 
 test('what a log cannot answer is refused by name', () => {
-  assert.throws(
-    () => ofActions('{ source_cluster: {} }'),
-    /rate_limits\[0\]\.actions\[0\]: source_cluster cannot be told/,
+  const here = /rate_limits\[0\]\.actions\[0\]: /;
+  const refused = (action: string, problem: RegExp): void => {
+    assert.throws(() => ofActions(action), here);
+    assert.throws(() => ofActions(action), problem);
+  };
+  refused('{ source_cluster: {} }', /the file has no node.cluster; say it with --source-cluster/);
+  refused('{ extension: { name: e } }', /extension cannot be told from a log; describe it with --descriptor/);
+  refused(
+    '{ remote_address_match: { descriptor_value: a, address_matcher: { ranges: [{ address_prefix: x }] } } }',
+    /invalid range x\/0/,
+  );
+  refused(
+    '{ metadata: { descriptor_key: m, source: ROUTE_ENTRY, metadata_key: { key: n, path: [{ key: p }] } } }',
+    /the file has no route whose metadata this is/,
   );
   assert.throws(() => ofActions('{ nonsense: {} }'), /f: rate_limits\[0\]: /);
   assert.throws(() => ofActions(), /it has no actions/);
+});
+
+test('metadata of routes: of the one that the list is in, else by name, and never by guess', () => {
+  const action = `{ metadata: { descriptor_key: m, source: ROUTE_ENTRY, metadata_key: { key: n, path: [{ key: p }] } } }`;
+  const list = `rate_limits: [{ actions: [${action}] }]`;
+  const route = (name: string, value: string, rest = ''): string =>
+    `{ ${name === '' ? '' : `name: ${name}, `}match: { prefix: / }, route: { cluster: c${rest} }` +
+    `${value === '' ? '' : `, metadata: { filter_metadata: { n: { p: ${value} } } }`} }`;
+  const host = (routes: string[], more = ''): string =>
+    `virtual_hosts: [{ name: h, domains: ["*"], routes: [${routes.join(', ')}]${more} }]`;
+  const ask = (text: string, line: Record<string, string>): string[] =>
+    asked(envoyDescriptors(text, 'f', null, 0), line);
+  assert.deepEqual(ask(host([route('a', 'x', `, ${list}`), route('b', 'y')]), {}), ['m=x']);
+  const byName = host([route('a', 'x'), route('b', 'y'), route('', 'z'), route('d', '')], `, ${list}`);
+  assert.deepEqual(ask(byName, { route_name: 'b' }), ['m=y']);
+  assert.deepEqual(ask(byName, {}), ['m=z']);
+  assert.deepEqual(ask(byName, { route_name: 'd' }), []);
+  // Where all have the same no name is needed.
+  const same = envoyDescriptors(host([route('', 'x'), route('', 'x')], `, ${list}`), 'f', null, 0);
+  assert.equal(same[0]!.entries[0]!.text, 'x');
+  for (const routes of [
+    [route('', 'x'), route('', 'y')],
+    [route('', 'x'), route('', '')],
+    [route('', ''), route('', 'x')],
+  ]) {
+    assert.throws(() => ask(host(routes, `, ${list}`), {}), /routes without a name have different metadata/);
+  }
 });
 
 test('keys of lines lead back to what they ask, whatever the values are', () => {
