@@ -6,10 +6,12 @@
 // SLUICE_REQUIRE   comma list of peers (envoy, redis-server, h2spec, interop, ...) whose absence is a failure; `all`
 // SLUICE_NODE22    path of a Node 22.18 or newer 22.x: the suite runs there too
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { dirname, join, relative, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
 // biome-ignore lint/correctness/useImportExtensions: it takes the types beside it for the module
 import { findBinary } from '../bin/runtimes.mjs';
 
@@ -27,11 +29,18 @@ const totals = { passed: 0, failed: 0, skipped: 0 };
 const failures = [];
 const skips = new Map();
 
-function run(command, args, extraEnv = {}) {
-  return new Promise((resolve) => {
-    const child = spawn(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...extraEnv } });
-    child.on('error', (error) => resolve({ code: 127, error }));
-    child.on('exit', (code, signal) => resolve({ code: code ?? 1, signal }));
+/** Runs a command. Of what it prints, the lines that `isNews` are shown; without it all. */
+function run(command, args, extraEnv = {}, isNews = null) {
+  return new Promise((done) => {
+    const stdio = ['inherit', isNews === null ? 'inherit' : 'pipe', 'inherit'];
+    const child = spawn(command, args, { cwd: root, stdio, env: { ...process.env, ...extraEnv } });
+    if (isNews !== null) {
+      createInterface({ input: child.stdout }).on('line', (line) => {
+        if (isNews(line)) console.log(line);
+      });
+    }
+    child.on('error', (error) => done({ code: 127, error }));
+    child.on('close', (code, signal) => done({ code: code ?? 1, signal }));
   });
 }
 
@@ -45,7 +54,35 @@ async function check(title, command, args) {
   }
 }
 
-/** Test files, relative to the root, in a stable order. */
+/**
+ * Those that take the longest, mostly by waiting: they begin first, and so none is left to be waited for at the end. The
+ * slowest on Bun are printed.
+ */
+const longestFirst = [
+  'certs/acme/pebble-gateway',
+  'ratelimit-service/differential/differential',
+  'ratelimit-service/quota/proxies',
+  'extensions/http/rate-limit-quota/beside-envoy',
+  'ratelimit-service/store/redis-cluster',
+  'ratelimit-service/store/redis-sentinel',
+  'ratelimit-service/quota/restart',
+  'ratelimit-service/config/mutated-files',
+  'ratelimit-service/service/redis-trouble',
+  'integration/conformance',
+  'integration/rotation-files',
+  'integration/tls-facts',
+  'integration/tls-failures',
+  'ratelimit-service/admin/shared-notes',
+  'ratelimit-service/store/redis-trouble',
+  'integration/sds-go-control-plane',
+  'integration/rotation-sds',
+  'transport/secrets/files',
+  'ratelimit-service/tracing/tracing',
+  'deploy/front-proxy',
+  'ratelimit-service/xds/transport',
+].map((name) => `test/${name}.test.ts`);
+
+/** Test files, relative to the root: the longest, then the others by name. */
 function testFiles() {
   if (named.length > 0) return named.map((file) => relative(root, join(process.cwd(), file)));
   const files = [];
@@ -56,7 +93,11 @@ function testFiles() {
       else if (entry.name.endsWith('.test.ts')) files.push(relative(root, path));
     }
   })(join(root, 'test'));
-  return files.sort();
+  const sorted = files.sort();
+  return [
+    ...longestFirst.filter((file) => files.includes(file)),
+    ...sorted.filter((file) => !longestFirst.includes(file)),
+  ];
 }
 
 const unescapeXml = (text) =>
@@ -71,30 +112,43 @@ const unescapeXml = (text) =>
 function readReport(runtime, file) {
   const xml = existsSync(file) ? readFileSync(file, 'utf8') : '';
   let cases = 0;
+  const seconds = new Map();
   for (const match of xml.matchAll(/<testcase((?:\s+[\w-]+="[^"]*")*)\s*(\/>|>([\s\S]*?)<\/testcase>)/g)) {
     cases++;
-    const name = unescapeXml(/\bname="([^"]*)"/.exec(match[1])?.[1] ?? '?');
+    const attribute = (key) => unescapeXml(new RegExp(`\\b${key}="([^"]*)"`).exec(match[1])?.[1] ?? '');
+    const name = attribute('name') || '?';
     const body = match[3] ?? '';
+    // Deno tells the file as the class, and of what is inside of something else not at all.
+    const said = attribute('file') || attribute('classname');
+    const path = said.endsWith('.test.ts') ? relative(root, resolve(root, said)) : '';
+    seconds.set(path, (seconds.get(path) ?? 0) + Number(attribute('time')));
     if (/<(failure|error)\b/.test(body)) {
       totals.failed++;
-      failures.push(`${runtime}: ${name}`);
+      failures.push(`${runtime}: ${path}${path === '' ? '' : ': '}${name}`);
     } else if (/<skipped\b/.test(body)) {
       totals.skipped++;
       skips.set(name, [...(skips.get(name) ?? []), runtime]);
     } else totals.passed++;
   }
+  seconds.delete('');
+  // Node says where a test was written down, which may be a helper of many files.
+  if (runtime !== 'bun') return cases > 0;
+  const slowest = [...seconds].sort(([, one], [, other]) => other - one).slice(0, 5);
+  console.log(`Slowest: ${slowest.map(([path, time]) => `${time.toFixed(1)} s ${path}`).join(', ')}`);
   return cases > 0;
 }
 
-async function suite(runtime, command, args, report, extraEnv) {
+async function suite(runtime, command, args, report, { env = {}, isNews = null } = {}) {
   console.log(`\n=== tests on ${runtime}`);
   const before = totals.failed;
-  const { code, signal, error } = await run(command, args, extraEnv);
+  const began = Date.now();
+  const { code, signal, error } = await run(command, args, { NODE_COMPILE_CACHE: nodeCache, ...env }, isNews);
   const reported = readReport(runtime, report);
   if (!reported || (code !== 0 && totals.failed === before)) {
     totals.failed++;
     failures.push(`${runtime}: the run ended with ${signal ?? `code ${code}`}${error ? ` (${error.message})` : ''}`);
   }
+  console.log(`${runtime}: ${Math.round((Date.now() - began) / 1000)} s`);
 }
 
 function missing(runtime) {
@@ -102,8 +156,10 @@ function missing(runtime) {
   failures.push(`${runtime} is not installed: run npm ci`);
 }
 
-/** Much of the time goes into waiting for peers. */
-const filesAtOnce = 2;
+/** More than there are cores: much of the time goes into waiting for peers. Not many more: what is late is wrong in some tests. */
+const filesAtOnce = Math.min(availableParallelism() + 1, 8);
+/** Node compiles the same files for every test and every process of a test: what it makes of them is kept for the run. */
+const nodeCache = process.env.NODE_COMPILE_CACHE ?? join(work, 'node-cache');
 /** Milliseconds until a test, and on Node a whole file, is given up as one that hangs: far more than a slow machine needs. */
 const hangsAfterMs = 300_000;
 const files = testFiles();
@@ -123,48 +179,40 @@ if (wants('check')) {
 if (wants('bun')) {
   const bun = findBinary('bun');
   const report = join(work, 'bun.xml');
+  // Bun takes files in an order of its own unless it knows how long each takes.
+  const timings = join(work, 'timings.json');
+  const order = Object.fromEntries(files.map((file, i) => [file, (files.length - i) * 1000]));
+  writeFileSync(timings, JSON.stringify({ version: 1, files: order }));
   const args = [
     'test',
     '--timeout',
     String(hangsAfterMs),
     `--parallel=${filesAtOnce}`,
+    '--only-failures',
+    `--timings=${timings}`,
     '--reporter=junit',
     `--reporter-outfile=${report}`,
     ...files.map((f) => `./${f}`),
   ];
   if (bun === null) missing('bun');
-  else await suite('bun', bun, args, report, { SLUICE_TEST_RUNTIME: 'bun' });
+  else await suite('bun', bun, args, report, { env: { SLUICE_TEST_RUNTIME: 'bun' } });
 }
 if (wants('deno')) {
   const deno = findBinary('deno');
   const report = join(work, 'deno.xml');
   if (deno === null) missing('deno');
   else {
-    const args = ['test', '-A', '--no-check', '--quiet', '--parallel', `--junit-path=${report}`, ...files];
-    await suite('deno', deno, args, report, { DENO_JOBS: String(filesAtOnce) });
+    const options = ['-A', '--no-check', '--quiet', '--parallel', '--reporter=dot', `--junit-path=${report}`];
+    const env = { DENO_JOBS: String(filesAtOnce) };
+    // Each dot has a line of its own, in colour.
+    const isNews = (line) => !/^[.,!]$/.test(stripVTControlCharacters(line));
+    await suite('deno', deno, ['test', ...options, ...files], report, { env, isNews });
   }
 }
 async function onNode(name, node, files) {
   const report = join(work, `${name}.xml`);
-  const reporters = [
-    '--test-reporter=dot',
-    '--test-reporter-destination=stdout',
-    '--test-reporter=junit',
-    `--test-reporter-destination=${report}`,
-  ];
-  await suite(
-    name,
-    node,
-    [
-      '--no-warnings',
-      '--test',
-      `--test-concurrency=${filesAtOnce}`,
-      `--test-timeout=${hangsAfterMs}`,
-      ...reporters,
-      ...files,
-    ],
-    report,
-  );
+  const args = ['--no-warnings', 'test/run-on-node.mjs', report, String(filesAtOnce), String(hangsAfterMs), ...files];
+  await suite(name, node, args, report);
 }
 if (wants('node')) {
   const node = findBinary('node');

@@ -31,11 +31,14 @@ function terminated(name: keyof typeof certificates, more = ''): string {
   return `transport_socket: { name: tls, typed_config: { ${type('transport_sockets.tls.v3.DownstreamTlsContext')}, ${more} common_tls_context: { alpn_protocols: [ http/1.1 ], tls_certificates: [ ${pair} ]${validation} } } }`;
 }
 
+/** Envoy waits for this long after an answer that ends a TLS connection: every visit here is one. */
+const delayedClose = 'delayed_close_timeout: 0.02s';
+
 function answers(name: string): string {
   const router = `{ name: r, typed_config: { ${type('filters.http.router.v3.Router')} } }`;
   const body = `${name} %DOWNSTREAM_TLS_VERSION% %REQUESTED_SERVER_NAME% %FILTER_CHAIN_NAME% %DOWNSTREAM_PEER_SUBJECT%`;
   const routes = `[ { match: { prefix: / }, response_headers_to_add: [ { header: { key: x-seen, value: "${body}" } } ], direct_response: { status: 200, body: { inline_string: "${name}" } } } ]`;
-  return `filters: [ { name: h, typed_config: { ${type('filters.network.http_connection_manager.v3.HttpConnectionManager')}, stat_prefix: ${name}, route_config: { virtual_hosts: [ { name: a, domains: [ "*" ], routes: ${routes} } ] }, http_filters: [ ${router} ] } } ]`;
+  return `filters: [ { name: h, typed_config: { ${type('filters.network.http_connection_manager.v3.HttpConnectionManager')}, stat_prefix: ${name}, route_config: { virtual_hosts: [ { name: a, domains: [ "*" ], routes: ${routes} } ] }, http_filters: [ ${router} ], ${delayedClose} } } ]`;
 }
 
 function carried(cluster: string): string {

@@ -190,6 +190,8 @@ const listeners: readonly { readonly name: string; readonly mode: string; readon
 
 function listener({ name, mode, details }: (typeof listeners)[number]): string {
   const manager = [
+    // Envoy waits for this long after each answer: every request has a connection of its own.
+    'delayed_close_timeout: 0.02s',
     `forward_client_cert_details: ${mode}`,
     ...(details === '' ? [] : [`set_current_client_cert_details: { ${details} }`]),
     log,

@@ -135,7 +135,7 @@ describe('TLS failures beside Envoy', () => {
     const { port } = behind.address() as net.AddressInfo;
     const resources = staticResources(listeners, [staticCluster('behind', [port])]);
     const files = { 'server.pem': server.pem, 'server.key': server.key, 'root.pem': root.pem };
-    const args = ['--file-flush-interval-msec', '20'];
+    const args = ['--file-flush-interval-msec', '5'];
     const drive = async (gateway: GatewayProcess) => {
       const seen: { name: string; line: string; answer: string }[] = [];
       for (const one of handshakes) {

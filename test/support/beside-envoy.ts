@@ -31,11 +31,11 @@ export async function besideEnvoy<T>(
 /** The lines of a log in the gateway's folder, once there are `count`; fewer after twenty seconds. */
 export async function logLines(gateway: GatewayProcess, name: string, count: number): Promise<string[]> {
   let lines: string[] = [];
-  for (let i = 0; i < 800; i++) {
+  for (let i = 0; i < 4000; i++) {
     const text = readLog(join(gateway.dir, name)).trimEnd();
     lines = text === '' ? [] : text.split('\n');
     if (lines.length >= count) break;
-    await delay(25);
+    await delay(5);
   }
   return lines;
 }

@@ -137,7 +137,7 @@ export async function startGateway(staticResources: string, options: StartOption
 }
 
 async function untilReady(child: ChildProcess, addressFile: string, output: () => string): Promise<number> {
-  for (let i = 0; i < 1600; i++) {
+  for (let i = 0; i < 4000; i++) {
     if (child.exitCode !== null || child.signalCode !== null)
       throw new Error(`the gateway ended at start:\n${output()}`);
     const port = readPort(addressFile);
@@ -145,7 +145,7 @@ async function untilReady(child: ChildProcess, addressFile: string, output: () =
       const answer = await adminRequest(port, '/ready', 'GET').catch(() => null);
       if (answer?.status === 200) return port;
     }
-    await delay(25);
+    await delay(10);
   }
   throw new Error(`the gateway is not ready after forty seconds:\n${output()}`);
 }

@@ -55,7 +55,7 @@ export function startProgram(command: readonly string[], env: Readonly<Record<st
       while (!(await ready())) {
         if (ended()) throw new Error(`${command[0]} ended: ${text}`);
         if (Date.now() > deadline) throw new Error(`${command[0]} is not ready after ${limitMs} ms: ${text}`);
-        await delay(20);
+        await delay(10);
       }
     },
     async stop(signal = 'SIGTERM'): Promise<number | null> {
