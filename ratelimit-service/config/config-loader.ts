@@ -6,6 +6,7 @@ import type { StatsStore } from '../limiter/stats-store.ts';
 import { buildLimitConfig, type LimitConfig } from './build-config.ts';
 import type { ConfigSource } from './config-source.ts';
 import { ConfigWatcher } from './config-watcher.ts';
+import { fileFailure } from './failure-text.ts';
 import { LimitConfigError } from './limit-config-error.ts';
 import { type LimitFile, type LimitFilesOptions, limitDirectory, readLimitFiles } from './limit-files.ts';
 import { parseLimitYaml } from './yaml-file.ts';
@@ -46,7 +47,7 @@ export class ConfigLoader implements ConfigSource {
       readdirSync(directory);
     } catch (error) {
       throw new Error(
-        `unable to watch file (${directory}): ${(error as Error).message}; RUNTIME_ROOT and RUNTIME_SUBDIRECTORY say where it is`,
+        `unable to watch file (${directory}): ${fileFailure(error)}; RUNTIME_ROOT and RUNTIME_SUBDIRECTORY say where it is`,
       );
     }
   }

@@ -7,6 +7,7 @@ import type { Random } from '#gateway/runtime/random.ts';
 import type { Timers } from '#gateway/runtime/timers.ts';
 import { createAdmin, createPlanningParts } from '../admin/create-admin.ts';
 import type { LimitConfig } from '../config/build-config.ts';
+import { listenFailure } from '../config/failure-text.ts';
 import type { Settings } from '../config/settings.ts';
 import { statsInForce } from '../config/stats-in-force.ts';
 import { FailedCalls } from '../limiter/failed-calls.ts';
@@ -185,16 +186,10 @@ export async function createRateLimitService(
   };
   try {
     const all = listeners === 'all';
-    const httpPort = all
-      ? await listenHttp(createJsonApi(limits, health, tracing), settings.HOST, settings.PORT, servers)
-      : 0;
+    const httpPort = all ? await listenHttp(createJsonApi(limits, health, tracing), settings, '', servers) : 0;
     const debugPort =
-      listeners === 'none'
-        ? 0
-        : await listenHttp(createDebugApi(limits, stats, admin), settings.DEBUG_HOST, settings.DEBUG_PORT, servers);
-    const grpcAddress =
-      settings.GRPC_UDS !== '' ? { path: settings.GRPC_UDS } : { host: settings.GRPC_HOST, port: settings.GRPC_PORT };
-    const grpcPort = all ? await grpc.listen(grpcAddress) : 0;
+      listeners === 'none' ? 0 : await listenHttp(createDebugApi(limits, stats, admin), settings, 'DEBUG_', servers);
+    const grpcPort = all ? await listenGrpc(grpc, settings) : 0;
     flusher.start();
     return { grpcPort, httpPort, debugPort, limits, stats, health, grpc: services, close };
   } catch (error) {
@@ -217,12 +212,28 @@ function tlsOptions(settings: Settings): GrpcTlsOptions {
   };
 }
 
-async function listenHttp(app: Hono, hostname: string, port: number, servers: ServerType[]): Promise<number> {
+async function listenGrpc(grpc: GrpcServer, settings: Settings): Promise<number> {
+  const { GRPC_UDS: path, GRPC_HOST: host, GRPC_PORT: port } = settings;
+  const named = path !== '' ? `GRPC_UDS=${path}` : `GRPC_HOST=${host}, GRPC_PORT=${port}`;
+  return await grpc.listen(path !== '' ? { path } : { host, port }).catch((error: unknown) => {
+    throw listenFailure(named, error);
+  });
+}
+
+async function listenHttp(
+  app: Hono,
+  settings: Settings,
+  prefix: '' | 'DEBUG_',
+  servers: ServerType[],
+): Promise<number> {
+  const { [`${prefix}HOST` as const]: hostname, [`${prefix}PORT` as const]: port } = settings;
   return await new Promise((resolve, reject) => {
     const server = serve({ fetch: app.fetch, hostname, port }, (bound) => {
       servers.push(server);
       resolve(bound.port);
     });
-    server.on('error', reject);
+    server.on('error', (error) => {
+      reject(listenFailure(`${prefix}HOST=${hostname}, ${prefix}PORT=${port}`, error));
+    });
   });
 }

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import tls from 'node:tls';
 import type { Logger } from '#gateway/base/log.ts';
 import type { Clock } from '#gateway/runtime/clock.ts';
+import { withNamedFile } from '../config/failure-text.ts';
 import type { StatSource } from '../stats/stat-source.ts';
 
 /** TLS of the gRPC server, by the paths of its PEM files. */
@@ -88,18 +89,26 @@ export class GrpcTls implements StatSource {
   }
 
   *gauges(): Generator<readonly [name: string, value: number]> {
-    yield ['certs.num_values', this.#paths().length];
+    yield ['certs.num_values', this.#files().length];
   }
 
-  #paths(): string[] {
+  #files(): (readonly [setting: string, path: string])[] {
     const { certPath, keyPath, clientCaPath } = this.#options;
-    return [certPath, keyPath, clientCaPath].filter((path) => path !== '');
+    const all = [
+      ['GRPC_SERVER_TLS_CERT', certPath],
+      ['GRPC_SERVER_TLS_KEY', keyPath],
+      ['GRPC_CLIENT_TLS_CACERT', clientCaPath],
+    ] as const;
+    return all.filter(([, path]) => path !== '');
   }
 
   // By contents: no time stamp tells of two changes in a moment.
   #stampOfFiles(): string {
-    const digest = (path: string): string => createHash('sha256').update(readFileSync(path)).digest('base64');
-    return this.#paths().map(digest).join(',');
+    const digest = ([setting, path]: readonly [setting: string, path: string]): string => {
+      const octets = withNamedFile(setting, path, () => readFileSync(path));
+      return createHash('sha256').update(octets).digest('base64');
+    };
+    return this.#files().map(digest).join(',');
   }
 
   /** A server that never listens: it is given sockets. */
@@ -108,7 +117,9 @@ export class GrpcTls implements StatSource {
     const cert = readFileSync(certPath, 'utf8');
     const key = readFileSync(keyPath, 'utf8');
     // Not every runtime looks whether they belong together.
-    if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) {
+    const leaf = withNamedFile('GRPC_SERVER_TLS_CERT', certPath, () => new X509Certificate(cert));
+    const ownKey = withNamedFile('GRPC_SERVER_TLS_KEY', keyPath, () => createPrivateKey(key));
+    if (!leaf.checkPrivateKey(ownKey)) {
       throw new Error(`the private key in ${keyPath} is not the one of the certificate in ${certPath}`);
     }
     const server = tls.createServer({

@@ -4,6 +4,7 @@ import type { Logger, LogRegistry } from '#gateway/base/log.ts';
 import type { Clock } from '#gateway/runtime/clock.ts';
 import type { Random } from '#gateway/runtime/random.ts';
 import type { Timers } from '#gateway/runtime/timers.ts';
+import { withNamedFile } from '../config/failure-text.ts';
 import type { RedisSettings, Settings } from '../config/settings.ts';
 import { createRedisClient } from '../store/connect-redis.ts';
 import type { CounterStore } from '../store/counter-store.ts';
@@ -133,13 +134,15 @@ async function openWithoutWaiting(
 
 function readTls(settings: Settings): RedisTls {
   return {
-    ca: readOptional(settings.REDIS_TLS_CACERT),
-    cert: readOptional(settings.REDIS_TLS_CLIENT_CERT),
-    key: readOptional(settings.REDIS_TLS_CLIENT_KEY),
+    ca: readOptional('REDIS_TLS_CACERT', settings),
+    cert: readOptional('REDIS_TLS_CLIENT_CERT', settings),
+    key: readOptional('REDIS_TLS_CLIENT_KEY', settings),
     skipHostname: settings.REDIS_TLS_SKIP_HOSTNAME_VERIFICATION,
   };
 }
 
-function readOptional(path: string): string | null {
-  return path === '' ? null : readFileSync(path, 'utf8');
+type TlsFile = 'REDIS_TLS_CACERT' | 'REDIS_TLS_CLIENT_CERT' | 'REDIS_TLS_CLIENT_KEY';
+
+function readOptional(name: TlsFile, { [name]: path }: Pick<Settings, TlsFile>): string | null {
+  return path === '' ? null : withNamedFile(name, path, () => readFileSync(path, 'utf8'));
 }

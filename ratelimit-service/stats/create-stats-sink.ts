@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Logger } from '#gateway/base/log.ts';
 import type { Clock } from '#gateway/runtime/clock.ts';
 import type { Timers } from '#gateway/runtime/timers.ts';
+import { withNamedFile } from '../config/failure-text.ts';
 import type { StatsSettings } from '../config/settings-stats.ts';
 import type { StatsStore } from '../limiter/stats-store.ts';
 import { defaultMapping } from './default-mapping.ts';
@@ -43,9 +44,5 @@ export function createStatsSink(settings: StatsSettings, stats: StatsStore, worl
 
 function mappingOf(path: string): MappingFile {
   if (path === '') return defaultMapping;
-  try {
-    return readMapping(readFileSync(path, 'utf8'));
-  } catch (error) {
-    throw new Error(`PROMETHEUS_MAPPER_YAML=${path}: ${(error as Error).message}`);
-  }
+  return withNamedFile('PROMETHEUS_MAPPER_YAML', path, () => readMapping(readFileSync(path, 'utf8')));
 }

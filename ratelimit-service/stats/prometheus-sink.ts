@@ -1,6 +1,7 @@
 import { type ServerType, serve } from '@hono/node-server';
 import { Hono } from 'hono';
 import type { Logger } from '#gateway/base/log.ts';
+import { listenFailure } from '../config/failure-text.ts';
 import type { PrometheusPage } from './prometheus-page.ts';
 import type { StatsSink } from './stats-sink.ts';
 
@@ -19,7 +20,7 @@ export class PrometheusSink implements StatsSink {
       hostname: hostname === '' ? '0.0.0.0' : hostname,
       port: Number(address.slice(colon + 1)),
     });
-    this.#server.on('error', (error: Error) => log.error(`prometheus: ${error.message}`));
+    this.#server.on('error', (error: Error) => log.error(listenFailure(`PROMETHEUS_ADDR=${address}`, error).message));
   }
 
   counter(): void {}

@@ -174,8 +174,17 @@ test('a directory that is not there, and a port that is taken, are named', async
   await assert.rejects(start(root, { RUNTIME_SUBDIRECTORY: 'none' }), /unable to watch file \(.*none\)/);
   const service = await start(root);
   try {
-    await assert.rejects(start(root, { GRPC_PORT: String(service.grpcPort) }), new RegExp(`${service.grpcPort}`));
-    await assert.rejects(start(root, { PORT: String(service.httpPort) }), new RegExp(`${service.httpPort}`));
+    for (const [name, port] of [
+      ['GRPC_PORT', service.grpcPort],
+      ['PORT', service.httpPort],
+      ['DEBUG_PORT', service.debugPort],
+    ] as const) {
+      await assert.rejects(start(root, { [name]: String(port) }), new RegExp(`HOST=.*, ${name}=${port}: .*in use`));
+    }
+    await assert.rejects(
+      start(root, { GRPC_SERVER_USE_TLS: 'true', GRPC_SERVER_TLS_CERT: '/none.crt', GRPC_SERVER_TLS_KEY: '/none.key' }),
+      /^Error: GRPC_SERVER_TLS_CERT=\/none\.crt: no such file or directory$/,
+    );
   } finally {
     await service.close();
   }
