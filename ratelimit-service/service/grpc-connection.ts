@@ -12,8 +12,9 @@ import { Http2ServerCodec } from '#gateway/protocol/http2/server-codec.ts';
 import { writeCopies } from '#gateway/runtime/sockets.ts';
 import type { Timer, Timers, TimerTarget } from '#gateway/runtime/timers.ts';
 import { atTurnEnd, type TurnTask } from '#gateway/runtime/turn.ts';
-import type { CallConnection } from './grpc-message-stream.ts';
+import type { CallConnection } from './call-connection.ts';
 import { type GrpcServices, GrpcStream } from './grpc-stream.ts';
+import { ConnectionHeld, type HeldOctets } from './held-octets.ts';
 import { KeepAlive, type KeptAlive } from './keep-alive.ts';
 
 /** Requests are small and short: modest windows bound what one client can make the service hold. */
@@ -48,6 +49,9 @@ export class GrpcConnection
   readonly #age: ConnectionAge;
   readonly #ageTimer: Timer;
   readonly #timers: Timers;
+  readonly #allHeld: HeldOctets;
+  /** Made when something is held. */
+  #held: ConnectionHeld | null = null;
   /** Made with the first call of long life. */
   #keepAlive: KeepAlive | null = null;
   #flushScheduled = false;
@@ -56,12 +60,20 @@ export class GrpcConnection
   #leaving = false;
   #closed = false;
 
-  constructor(socket: Socket, services: GrpcServices, age: ConnectionAge, timers: Timers, owner: ConnectionOwner) {
+  constructor(
+    socket: Socket,
+    services: GrpcServices,
+    age: ConnectionAge,
+    timers: Timers,
+    owner: ConnectionOwner,
+    allHeld: HeldOctets,
+  ) {
     this.#socket = socket;
     this.#services = services;
     this.#owner = owner;
     this.#age = age;
     this.#timers = timers;
+    this.#allHeld = allHeld;
     this.#ageTimer = timers.create(this);
     this.#ageTimer.enable(age.maxMs);
     this.#codec = new Http2ServerCodec(this, this, http2Options);
@@ -107,6 +119,23 @@ export class GrpcConnection
     this.#keepAlive.count(on);
   }
 
+  get full(): boolean {
+    return this.#held?.full === true;
+  }
+
+  hold(octets: number): void {
+    this.#heldHere().partial(octets);
+  }
+
+  onUnread(encoder: ResponseEncoder): boolean {
+    const held = this.#heldHere();
+    held.unread(encoder);
+    if (!held.excessive) return true;
+    encoder.resetStream('local_reset');
+    held.measure();
+    return false;
+  }
+
   sendPing(): void {
     this.#codec.ping();
   }
@@ -150,6 +179,7 @@ export class GrpcConnection
     this.#keepAlive?.onHeard();
     try {
       if (this.#codec.dispatch(chunk) !== DispatchStatus.Ok) this.#end();
+      this.#held?.measure();
     } catch (error) {
       // A mistake of ours costs this connection only; the process's guard logs it.
       this.destroy();
@@ -176,13 +206,26 @@ export class GrpcConnection
     if (!flowing && !this.#blocked) {
       this.#blocked = true;
       socket.pause();
+      this.#onStalled(socket.writableLength);
     }
   }
 
   #onDrain(): void {
     if (!this.#blocked) return;
     this.#blocked = false;
+    this.#held?.stalled(0);
     if (this.#readDisabled === 0) this.#socket.resume();
+  }
+
+  #onStalled(octets: number): void {
+    const held = this.#heldHere();
+    held.stalled(octets);
+    if (held.excessive) this.destroy();
+  }
+
+  #heldHere(): ConnectionHeld {
+    this.#held ??= new ConnectionHeld(this.#allHeld);
+    return this.#held;
   }
 
   /** Writes what waits and half-closes; the peer's close follows. */
@@ -200,6 +243,7 @@ export class GrpcConnection
     this.#ageTimer.disable();
     this.#keepAlive?.close();
     this.#codec.onConnectionClosed('connection_termination', 'remote_close');
+    this.#held?.close();
     this.#owner.onConnectionClosed(this);
   }
 }

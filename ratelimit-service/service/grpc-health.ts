@@ -31,7 +31,7 @@ export class HealthApi {
     this.#health.unsubscribe(listener);
   }
 
-  /** The service that a framed HealthCheckRequest names; its message begins at `at`. */
+  /** The service that the HealthCheckRequest in `frame[at..]` names. */
   serviceOf(frame: Uint8Array, at: number): HealthService {
     if (frame.length === at) return 'all';
     if (frame[at] !== 0x0a || frame[at + 1] !== frame.length - at - 2) return 'unknown';

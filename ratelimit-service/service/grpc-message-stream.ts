@@ -1,19 +1,13 @@
 import type { ResponseEncoder } from '#gateway/protocol/codec.ts';
-import { GrpcMessageReader, type GrpcMessageSink, GrpcReadStatus } from '#gateway/protocol/grpc/message-reader.ts';
+import type { GrpcMessageSink } from '#gateway/protocol/grpc/message-reader.ts';
 import { frameGrpcMessage } from '#gateway/protocol/grpc/message-writer.ts';
 import { GrpcStatus } from '#gateway/protocol/grpc/status.ts';
 import { createGrpcTrailers, createTrailersOnly } from '#gateway/protocol/grpc/trailers.ts';
 import { HeaderMap } from '#gateway/protocol/headers/header-map.ts';
 import { ResponseHead } from '#gateway/protocol/headers/message-head.ts';
+import type { CallConnection } from './call-connection.ts';
 import type { GrpcHandler, GrpcMethod, GrpcMethods, GrpcSink, StoppableCall } from './grpc-method.ts';
-
-/** The connection of a call, as far as the call needs to know it. */
-export interface CallConnection {
-  /** Octets of all calls that wait for the socket. */
-  readonly pendingOctets: number;
-  /** Counted: while a call of long life is open, the connection makes sure that the client is there. */
-  keepAlive(on: boolean): void;
-}
+import { HeldMessageReader, HeldReadStatus } from './held-message-reader.ts';
 
 /** A call of a {@link GrpcMethod}: messages in, messages out, and a bound on what a client that does not read makes us hold. */
 export class GrpcMessageStream implements GrpcSink, GrpcMessageSink, StoppableCall {
@@ -21,7 +15,7 @@ export class GrpcMessageStream implements GrpcSink, GrpcMessageSink, StoppableCa
   readonly #method: GrpcMethod;
   readonly #methods: GrpcMethods;
   readonly #connection: CallConnection | null;
-  readonly #reader: GrpcMessageReader;
+  readonly #reader: HeldMessageReader;
   readonly #handler: GrpcHandler;
   #headSent = false;
   #open = true;
@@ -32,7 +26,7 @@ export class GrpcMessageStream implements GrpcSink, GrpcMessageSink, StoppableCa
     this.#method = method;
     this.#methods = methods;
     this.#connection = connection;
-    this.#reader = new GrpcMessageReader(this, method.maxMessageOctets);
+    this.#reader = new HeldMessageReader(this, method.maxMessageOctets, connection);
     methods.onOpen(this);
     connection?.keepAlive(true);
     this.#handler = method.open(this);
@@ -48,14 +42,17 @@ export class GrpcMessageStream implements GrpcSink, GrpcMessageSink, StoppableCa
 
   send(message: Uint8Array): boolean {
     if (!this.#open) return false;
-    if (this.bufferedOctets + message.length > this.#method.maxBufferedOctets) {
+    if (this.bufferedOctets + message.length > this.#method.maxBufferedOctets || this.#connection?.full === true) {
       this.#encoder.resetStream('local_reset');
       this.onResetStream();
       return false;
     }
     this.#sendHead();
     this.#encoder.encodeData(frameGrpcMessage(message), false);
-    return true;
+    if (this.#connection === null || this.#encoder.bufferedOctets === 0 || this.#connection.onUnread(this.#encoder))
+      return true;
+    this.onResetStream();
+    return false;
   }
 
   finish(status: number, message: string): void {
@@ -85,8 +82,9 @@ export class GrpcMessageStream implements GrpcSink, GrpcMessageSink, StoppableCa
   decodeData(chunk: Uint8Array, endStream: boolean): void {
     if (!this.#open || this.#clientEnded) return;
     const status = this.#reader.read(chunk);
-    if (status === GrpcReadStatus.TooLarge) this.#fail(GrpcStatus.ResourceExhausted, 'a message is too large');
-    else if (status !== GrpcReadStatus.Ok) this.#fail(GrpcStatus.Internal, 'malformed message head');
+    if (status === HeldReadStatus.TooLarge) this.#fail(GrpcStatus.ResourceExhausted, 'a message is too large');
+    else if (status === HeldReadStatus.NoRoom) this.#fail(GrpcStatus.ResourceExhausted, noRoom);
+    else if (status !== HeldReadStatus.Ok) this.#fail(GrpcStatus.Internal, 'malformed message head');
     else if (endStream) this.#onEnd();
   }
 
@@ -119,7 +117,12 @@ export class GrpcMessageStream implements GrpcSink, GrpcMessageSink, StoppableCa
 
   #close(): void {
     this.#open = false;
+    this.#reader.close();
     this.#methods.onClosed(this);
     this.#connection?.keepAlive(false);
   }
 }
+
+/** What a call is told whose connection makes the service hold too much. */
+export const noRoom =
+  'too much of this connection is held: messages that are not complete, and answers that are not read';

@@ -6,6 +6,7 @@ import { pathToListenOn } from '#gateway/runtime/unix-socket.ts';
 import { type ConnectionAge, type ConnectionOwner, GrpcConnection } from './grpc-connection.ts';
 import type { GrpcServices } from './grpc-stream.ts';
 import type { GrpcTls } from './grpc-tls.ts';
+import { HeldOctets } from './held-octets.ts';
 
 /** Where the gRPC server listens. */
 export type GrpcAddress = { readonly host: string; readonly port: number } | { readonly path: string };
@@ -18,6 +19,7 @@ export class GrpcServer implements ConnectionOwner {
   readonly #random: Random;
   readonly #server: net.Server;
   readonly #connections = new Set<GrpcConnection>();
+  readonly #held = new HeldOctets();
   #whenEmpty: (() => void) | null = null;
 
   /** `tls` makes the TLS gate from the function that takes its sockets; null for none. */
@@ -76,6 +78,7 @@ export class GrpcServer implements ConnectionOwner {
   #onSocket(socket: net.Socket): void {
     // Ten per cent either way, so that clients that came together do not all leave together.
     const maxMs = this.#age.maxMs * (0.9 + 0.2 * this.#random.next());
-    this.#connections.add(new GrpcConnection(socket, this.#services, { ...this.#age, maxMs }, this.#timers, this));
+    const age = { ...this.#age, maxMs };
+    this.#connections.add(new GrpcConnection(socket, this.#services, age, this.#timers, this, this.#held));
   }
 }

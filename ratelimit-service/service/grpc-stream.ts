@@ -1,4 +1,3 @@
-import { ByteQueue } from '#gateway/base/byte-queue.ts';
 import type { RequestDecoder, ResponseEncoder } from '#gateway/protocol/codec.ts';
 import { HeaderMap } from '#gateway/protocol/headers/header-map.ts';
 import { type RequestHead, ResponseHead } from '#gateway/protocol/headers/message-head.ts';
@@ -6,11 +5,13 @@ import type { Clock } from '#gateway/runtime/clock.ts';
 import type { StatsStore } from '../limiter/stats-store.ts';
 import type { MethodStats } from '../stats/method-stats.ts';
 import type { CallTrace, Tracing } from '../tracing/tracing.ts';
+import type { CallConnection } from './call-connection.ts';
 import { type HealthApi, healthReply } from './grpc-health.ts';
-import { type CallConnection, GrpcMessageStream } from './grpc-message-stream.ts';
+import { GrpcMessageStream, noRoom } from './grpc-message-stream.ts';
 import type { GrpcMethods } from './grpc-method.ts';
 import type { HealthListener } from './health.ts';
 import { type AnswerSink, GrpcStatus, type LimitService } from './limit-service.ts';
+import { SingleMessage } from './single-message.ts';
 
 /** What all streams of the service share. */
 export interface GrpcServices {
@@ -51,8 +52,8 @@ export class GrpcStream implements RequestDecoder, AnswerSink, HealthListener {
   #method: Method = 'none';
   /** Has the call when its method is one of the table. */
   #streaming: GrpcMessageStream | null = null;
-  /** Parts of a message that did not come in one piece; made when needed. */
-  #queue: ByteQueue | null = null;
+  /** A message that did not come in one piece; made when needed. */
+  #parts: SingleMessage | null = null;
   /** The call is answered, reset or refused: nothing more is to be said. */
   #closed = false;
   #watching = false;
@@ -90,15 +91,18 @@ export class GrpcStream implements RequestDecoder, AnswerSink, HealthListener {
       return;
     }
     if (this.#closed || this.#asked) return;
-    if (this.#queue === null && chunk.length >= frameHead && chunk.length === frameHead + messageLength(chunk)) {
-      this.#onFrame(chunk);
+    if (this.#parts === null && chunk.length >= frameHead && chunk.length === frameHead + messageLength(chunk)) {
+      if (chunk[0] !== 0) this.onAnswerError(GrpcStatus.Unimplemented, compressed);
+      else this.#onRequest(chunk, frameHead);
       return;
     }
-    this.#queue ??= new ByteQueue();
-    this.#queue.push(chunk);
-    const problem = this.#queue.length < frameHead ? null : this.#readQueue(this.#queue);
-    if (problem !== null) this.onAnswerError(problem, notOneMessage);
-    else if (endStream && !this.#asked) this.onAnswerError(GrpcStatus.Internal, 'incomplete request message');
+    this.#parts ??= new SingleMessage(maxMessageOctets, this.#connection);
+    const problem = this.#parts.read(chunk);
+    const { octets } = this.#parts;
+    if (problem !== null)
+      this.onAnswerError(problem, problem === GrpcStatus.Unimplemented ? compressed : notOneMessage);
+    else if (octets !== null) this.#onRequest(octets, 0);
+    else if (endStream) this.onAnswerError(GrpcStatus.Internal, 'incomplete request message');
   }
 
   decodeTrailers(): void {
@@ -127,6 +131,7 @@ export class GrpcStream implements RequestDecoder, AnswerSink, HealthListener {
     this.#encoder.encodeHeaders(new ResponseHead(200, new HeaderMap(['content-type', 'application/grpc'])), false);
     this.#encoder.encodeData(message, false);
     this.#encoder.encodeTrailers(new HeaderMap(['grpc-status', '0']));
+    if (this.#connection !== null && this.#encoder.bufferedOctets > 0) this.#connection.onUnread(this.#encoder);
   }
 
   onAnswerError(status: number, message: string): void {
@@ -167,29 +172,16 @@ export class GrpcStream implements RequestDecoder, AnswerSink, HealthListener {
     if (endStream) this.#streaming.decodeData(noOctets, true);
   }
 
-  /** Hands on the message once all of it is there; answers a status when it never will be. */
-  #readQueue(queue: ByteQueue): number | null {
-    if (queue.length > frameHead + maxMessageOctets) return GrpcStatus.Exhausted;
-    const octets = queue.concat();
-    // Kept as one array, so that the frame head is not looked for in pieces.
-    queue.clear();
-    queue.push(octets);
-    const length = messageLength(octets);
-    if (length > maxMessageOctets) return GrpcStatus.Exhausted;
-    if (octets.length > frameHead + length) return GrpcStatus.Internal;
-    if (octets.length === frameHead + length) this.#onFrame(octets);
-    return null;
-  }
-
-  #onFrame(frame: Uint8Array): void {
+  /** The request's message is in `octets[at..]`. */
+  #onRequest(octets: Uint8Array, at: number): void {
     this.#asked = true;
-    this.#queue = null;
-    if (frame[0] !== 0) {
-      this.onAnswerError(GrpcStatus.Unimplemented, 'compressed messages are not supported');
+    // Whose answers are not read is asked nothing more: it is not counted either.
+    if (this.#connection?.full === true) {
+      this.onAnswerError(GrpcStatus.Exhausted, noRoom);
     } else if (this.#method === 'ShouldRateLimit') {
       this.#count(this.#services.stats.shouldRateLimit);
-      this.#services.limits.answer(frame, frameHead, frame.length, this, this.#trace);
-    } else this.#onHealthRequest(frame);
+      this.#services.limits.answer(octets, at, octets.length, this, this.#trace);
+    } else this.#onHealthRequest(octets, at);
   }
 
   /** Counts a call with one reply; the clock is read once a turn. */
@@ -217,9 +209,9 @@ export class GrpcStream implements RequestDecoder, AnswerSink, HealthListener {
     this.#timed = null;
   }
 
-  #onHealthRequest(frame: Uint8Array): void {
+  #onHealthRequest(octets: Uint8Array, at: number): void {
     const { health } = this.#services;
-    const service = health.serviceOf(frame, frameHead);
+    const service = health.serviceOf(octets, at);
     if (this.#method === 'Check') {
       this.#count(this.#services.stats.healthCheck);
       if (service === 'unknown') this.onAnswerError(GrpcStatus.NotFound, 'unknown service');
@@ -242,7 +234,8 @@ export class GrpcStream implements RequestDecoder, AnswerSink, HealthListener {
 
   #close(): void {
     this.#closed = true;
-    this.#queue = null;
+    this.#parts?.close();
+    this.#parts = null;
     if (!this.#watching) return;
     this.#services.health.watches.delete(this);
     this.#services.health.unsubscribe(this);
@@ -251,6 +244,8 @@ export class GrpcStream implements RequestDecoder, AnswerSink, HealthListener {
 
 /** What a request that is too large, or more than one message, is answered. */
 export const notOneMessage = 'the request is not one message of a size that is taken';
+
+const compressed = 'compressed messages are not supported';
 
 const noOctets = new Uint8Array(0);
 

@@ -36,6 +36,11 @@ export class GrpcMessageReader {
     return this.#headOctets === 0;
   }
 
+  /** Octets that are held of a message that has come in part. */
+  get heldOctets(): number {
+    return this.#message.length;
+  }
+
   /** Reads a chunk, which must not change afterwards. */
   read(chunk: Uint8Array): GrpcReadStatus {
     let at = 0;
