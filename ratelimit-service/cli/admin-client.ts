@@ -3,6 +3,7 @@ import type { Flag, GivenFlags } from '#gateway/base/command-line/flags.ts';
 import { UsageError } from '#gateway/base/command-line/usage-error.ts';
 import { readBoundedFile } from '#gateway/runtime/files.ts';
 import { firstToken } from '../admin/admin-tokens.ts';
+import { fileFailure } from '../config/failure-text.ts';
 import { type CommandContext, CommandFailure } from './command-context.ts';
 
 const usualUrl = 'http://127.0.0.1:6070';
@@ -36,7 +37,7 @@ export class AdminClient {
     }
     this.#url = url.replace(/\/$/, '');
     const path = given.text('token-file') ?? context.variable(tokenVariable);
-    if (path === null || path === '') throw new UsageError('--token-file is missing');
+    if (path === null || path === '') throw new UsageError(`--token-file is missing, and ${tokenVariable} is not set`);
     this.#token = readToken(path);
     if (url.startsWith('http:') && !isLoopback(new URL(url).hostname)) {
       context.output.error(`note: ${url} is not this machine: whoever can read the network reads the token\n`);
@@ -77,20 +78,42 @@ export class AdminClient {
       );
     }
   }
+
+  /** The lines of `/rlconfig`; none when it cannot be had. */
+  async ruleLines(): Promise<readonly string[]> {
+    try {
+      const answer = await fetch(`${this.#url}/rlconfig`, { signal: AbortSignal.timeout(answerMs) });
+      return (await answer.text()).split('\n');
+    } catch {
+      return [];
+    }
+  }
 }
 
-/** Runtimes put the reason in the error or in its cause. */
+/** What runtimes say in words of their own, by what is in them. */
+const reasons: readonly (readonly [pattern: RegExp, reason: string])[] = [
+  [/ECONNREFUSED|connection refused/i, 'nobody listens there'],
+  [/bad port|are blocked/i, 'the port is one of those that fetch never opens; choose another DEBUG_PORT'],
+  [/ENOTFOUND|EAI_AGAIN|dns error/i, 'the name of the host is not known'],
+  [/ECONNRESET|closed|hang up|unexpected message/i, 'the connection was closed'],
+  [/TLS|SSL|EPROTO|wrong version|certificate|corrupt message/i, 'it does not speak TLS there, or its certificate is not trusted'],
+];
+
+/** Runtimes put the reason in the error or in its cause, as a code or in a sentence. */
 function reasonOf(error: unknown): string {
-  const { name, message, cause } = error as Error & { cause?: unknown };
+  const { name, message, code, cause } = error as NodeJS.ErrnoException;
   if (name === 'TimeoutError') return `nothing came for ${answerMs / 1000} seconds`;
-  return cause instanceof Error && cause.message !== '' ? cause.message : message;
+  const inner = cause as NodeJS.ErrnoException | undefined;
+  const said = [code, message, inner?.code, inner?.message].join(' ');
+  const known = reasons.find(([pattern]) => pattern.test(said));
+  return known === undefined ? inner?.message || message : known[1];
 }
 
 function readToken(path: string): string {
   try {
     return firstToken(new TextDecoder().decode(readBoundedFile(path, maxTokenOctets)));
   } catch (error) {
-    throw new CommandFailure(`--token-file ${path}: ${(error as Error).message}`);
+    throw new CommandFailure(`--token-file ${path}: ${fileFailure(error)}`);
   }
 }
 

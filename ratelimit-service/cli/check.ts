@@ -19,8 +19,8 @@ export const checkCommand: Command<CommandContext> = {
     { name: 'ignore-dot-files', value: '', help: 'RUNTIME_IGNOREDOTFILES' },
     {
       name: 'key-format',
-      value: 'reference|escaped',
-      help: 'KEY_FORMAT: with escaped no two rules can count together',
+      value: 'FORMAT',
+      help: 'KEY_FORMAT, reference or escaped (reference): with escaped no two rules can count together',
     },
     { name: 'strict', value: '', help: 'warnings are errors' },
     jsonFlag,

@@ -50,13 +50,24 @@ async function add(given: GivenFlags, context: CommandContext): Promise<void> {
     reason: given.text('reason') ?? '',
     ...(rule === null ? { scope: prefix ? 'prefix' : 'descriptor', descriptor: entries } : { scope: 'rule', rule }),
   };
-  const answer = (await new AdminClient(given, context).ask('POST', 'exempt', body)) as ExemptAnswer;
+  const client = new AdminClient(given, context);
+  const answer = (await client.ask('POST', 'exempt', body)) as ExemptAnswer;
+  const missing = missingIn(await client.ruleLines(), domain, rule);
+  if (missing !== null) context.output.error(`note: ${missing}, so nothing is let through until there is\n`);
   print(given, context.output, answer, () => {
     const { exemption, others_within_ms: ms } = answer;
     const until = new Date(exemption.until_ms).toISOString();
     const others = ms === 0 ? '' : `, at other instances within ${ms / 1000} seconds`;
     return `${exemption.id}: ${target(exemption)} is let through until ${until}${others}\n`;
   });
+}
+
+/** What the configuration in force does not have of what was asked for; null when it has all, or cannot be seen. */
+function missingIn(lines: readonly string[], domain: string, rule: string | null): string | null {
+  if (lines.length === 0) return null;
+  if (!lines.some((line) => line.startsWith(`${domain}.`))) return `no rule is in the domain ${printable(domain)}`;
+  if (rule === null || lines.some((line) => line.startsWith(`${rule}: `))) return null;
+  return `no rule is called ${printable(rule)} (/rlconfig has the names)`;
 }
 
 async function list(given: GivenFlags, context: CommandContext): Promise<void> {

@@ -9,7 +9,8 @@ import { summarize } from '../simulate/summary.ts';
 import { summaryText } from '../simulate/summary-text.ts';
 import { type CommandContext, CommandFailure } from './command-context.ts';
 import { limitedPrinter } from './limited-printer.ts';
-import { simulationOptions, wholeNumber } from './simulation-options.ts';
+import { simulationOptions } from './simulation-options.ts';
+import { wholeNumber } from './whole-number.ts';
 
 const flags: readonly Flag[] = [
   { name: 'config', value: 'DIR', help: 'the configuration: a directory as the service reads it, or a file' },

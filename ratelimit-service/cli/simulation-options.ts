@@ -12,6 +12,7 @@ import { readZone } from '../simulate/log-time.ts';
 import { applyLimitChanges, parseLimitChange } from '../simulate/set-limits.ts';
 import type { NamedConfig, SimulationOptions } from '../simulate/simulate-log.ts';
 import { CommandFailure } from './command-context.ts';
+import { wholeNumber } from './whole-number.ts';
 
 /** Requests that wait to be put in order at most. */
 const maxWaiting = 200_000;
@@ -53,14 +54,6 @@ export function simulationOptions(given: GivenFlags): Omit<SimulationOptions, 'o
     maxWaiting,
     bucketSeconds: bucket === null ? null : Math.max(1, Math.round(parseLifetime(bucket) / 1000)),
   };
-}
-
-/** A number that is a flag's value. Throws {@link UsageError}. */
-export function wholeNumber(given: GivenFlags, name: string, usual: number): number {
-  const text = given.text(name);
-  if (text === null) return usual;
-  if (!/^[0-9]{1,9}$/.test(text)) throw new UsageError(`--${name} ${text}: it is not a whole number`);
-  return Number(text);
 }
 
 function readConfigs(given: GivenFlags): NamedConfig[] {

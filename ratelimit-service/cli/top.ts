@@ -7,6 +7,7 @@ import { AdminClient, adminFlags } from './admin-client.ts';
 import type { CommandContext } from './command-context.ts';
 import { entriesText } from './descriptor-words.ts';
 import { textTable } from './text-table.ts';
+import { wholeNumber } from './whole-number.ts';
 
 const orders = ['hits', 'over_limit'] as const;
 
@@ -25,16 +26,18 @@ export const topCommand: Command<CommandContext> = {
     const [domain, ...more] = given.words;
     if (more.length > 0) throw new UsageError('one domain, or none for all');
     const by = given.oneOf('by', orders, 'hits');
-    const query = new URLSearchParams({ by, count: given.text('count') ?? '20' });
+    const query = new URLSearchParams({ by, count: String(wholeNumber(given, 'count', 20)) });
     if (domain !== undefined) query.set('domain', domain);
     const report = (await new AdminClient(given, context).ask('GET', `top?${query.toString()}`)) as HotKeyReport;
-    print(given, context.output, report, () => reportText(report));
+    print(given, context.output, report, () => reportText(report, domain ?? null));
     return exitCodes.ok;
   },
 };
 
-function reportText({ seconds, domains }: HotKeyReport): string {
-  if (domains.length === 0) return `nothing was counted in the last ${seconds} seconds\n`;
+function reportText({ seconds, domains }: HotKeyReport, domain: string | null): string {
+  if (domains.length === 0) {
+    return `nothing was counted${domain === null ? '' : ` in ${printable(domain)}`} in the last ${seconds} seconds\n`;
+  }
   return domains
     .map(({ domain, hits, over_limit: over, keys }) => {
       const head = `${printable(domain)}: ${hits} hits in the last ${seconds} seconds, ${over} over the limit\n`;

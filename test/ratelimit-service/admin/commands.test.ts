@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { systemClock } from '#gateway/runtime/clock.ts';
 import { runRateLimitCommand } from '#ratelimit/cli/run-command.ts';
 import { RateLimitClient } from '#test/support/rate-limit-client.ts';
+import { freePorts } from '#test/support/running-program.ts';
 import type { CommandRun } from '../cli/run-command.ts';
 import { type StartedService, startService } from '../support/start-service.ts';
 
@@ -113,6 +114,11 @@ test('top, peek, reset and exempt for people', async () => {
     assert.match((await bench.run('exempt', 'd', '--prefix', '--for', '1m')).out, /: all of d is let/);
     assert.match((await bench.run('exempt', 'd', '--rule', 'd.ip', '--for', '1m')).out, /: d rule d\.ip is let/);
 
+    const slip = await bench.run('exempt', 'd', '--rule', 'd.pi', '--for', '1m');
+    assert.deepEqual([slip.code, slip.err.includes('no rule is called d.pi')], [0, true], slip.err);
+    assert.match((await bench.run('exempt', 'e', 'ip=1', '--for', '1m')).err, /^note: no rule is in the domain e, /);
+    assert.match((await bench.run('top', 'e')).out, /^nothing was counted in e in the last/);
+
     assert.match((await bench.run('reset', 'd', 'ip=1\\,2')).out, /^d\.ip: d_ip_1,2_\d+ deleted\n$/);
     assert.match((await bench.run('reset', 'd', 'ip=1\\,2')).out, /was not there\n$/);
   } finally {
@@ -144,6 +150,7 @@ test('wrong command lines end with 2, what cannot be done with 1, each with a re
   const bench = await new Bench().start();
   const other = createServer((_request, response) => response.end('hello'));
   await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+  const [closed = 0] = await freePorts(1);
   const url = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
   const wrong = join(bench.directory, 'wrong');
   const empty = join(bench.directory, 'empty');
@@ -160,13 +167,13 @@ test('wrong command lines end with 2, what cannot be done with 1, each with a re
       [2, /without a descriptor/, 'exempt', 'd', 'ip=1', '--rule', 'r', '--for', '1m'],
       [2, /--list goes alone/, 'exempt', 'd', '--list'],
       [2, /must be one of|did you mean/, 'top', '--by', 'heat'],
+      [2, /--count x: it is not a whole number/, 'top', '--count', 'x'],
       [2, /must be http/, 'top', '--url', 'localhost:6070'],
-      [1, /400: count: /, 'top', '--count', 'x'],
       [1, /401: the token is none of those/, 'top', '--token-file', wrong],
       [1, /there is no token in it/, 'top', '--token-file', empty],
-      [1, /nowhere.*/, 'top', '--token-file', '/nowhere'],
+      [1, /\/nowhere: no such file or directory$/m, 'top', '--token-file', '/nowhere'],
       [1, /no JSON: is it the debug port/, 'top', '--url', url],
-      [1, /does not answer: .*DEBUG_PORT/, 'top', '--url', 'http://127.0.0.1:1'],
+      [1, /does not answer: nobody listens there\. .*DEBUG_PORT/, 'top', '--url', `http://127.0.0.1:${closed}`],
       [1, /404: nothing limits/, 'reset', 'd', 'none=1'],
       [1, /400: for: an exemption lasts/, 'exempt', 'd', 'ip=1', '--for', '60d'],
     ];
@@ -177,7 +184,7 @@ test('wrong command lines end with 2, what cannot be done with 1, each with a re
       assert.equal(done.out, '');
     }
     bench.variables = {};
-    assert.match((await bench.run('top')).err, /--token-file is missing/);
+    assert.match((await bench.run('top')).err, /--token-file is missing, and SLUICE_RATELIMIT_TOKEN_FILE is not set/);
   } finally {
     other.close();
     await bench.stop();

@@ -163,3 +163,12 @@ for (const [name, files] of Object.entries(sets)) {
     }
   });
 }
+
+test('serve tells of its settings, and takes no arguments', async () => {
+  const { code, out } = await ratelimit('serve', '--help');
+  assert.equal(code, 0);
+  for (const name of ['RUNTIME_ROOT', 'BACKEND_TYPE=memory', 'REDIS_URL']) assert.ok(out.includes(name), name);
+  const mistake = await ratelimit('serve', '--port', '8080');
+  assert.equal(mistake.code, 2);
+  assert.match(mistake.err, /takes no arguments: its settings are environment variables/);
+});
