@@ -1,6 +1,7 @@
 import type { Message } from '@bufbuild/protobuf';
 import type { LogFiles } from '#gateway/api/access-log.ts';
 import type { CertificateViews, ClusterViews, ListenerViews } from '#gateway/api/admin-views.ts';
+import type { InProcessInstance } from '#gateway/api/in-process.ts';
 import type { LogRegistry } from '#gateway/base/log.ts';
 import type { Clock } from '#gateway/runtime/clock.ts';
 import type { StatsStore } from '#gateway/stats/store.ts';
@@ -31,6 +32,8 @@ export interface AdminServices {
   readonly clusters: ClusterViews;
   readonly listeners: ListenerViews;
   readonly certificates: CertificateViews;
+  /** Services in this process, by their names: their pages are below `/NAME/`. */
+  readonly inProcess: ReadonlyMap<string, Pick<InProcessInstance, 'page'>>;
   readonly state: ServerState;
   /** Names of what initialisation still waits for. */
   readonly unreadyTargets: readonly string[];

@@ -1,5 +1,6 @@
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import type { InProcessInstance } from '#gateway/api/in-process.ts';
 import type { AdminAccessLog } from './access-logging.ts';
 import type { AdminServices } from './admin-services.ts';
 import { crossSiteProblem } from './cross-site.ts';
@@ -17,16 +18,17 @@ const contentTypes: { readonly [type in AdminReply['type']]: string } = {
 /** Octets of a request's body; the home page's forms are far smaller. */
 const maxBodyOctets = 64 * 1024;
 
+const securityHeaders: Readonly<Record<string, string>> = {
+  'cache-control': 'no-cache, max-age=0',
+  'x-content-type-options': 'nosniff',
+  'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'",
+  server: 'sluice',
+};
+
 function render(reply: AdminReply): Response {
   return new Response(reply.body, {
     status: reply.status,
-    headers: {
-      'content-type': contentTypes[reply.type],
-      'cache-control': 'no-cache, max-age=0',
-      'x-content-type-options': 'nosniff',
-      'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'",
-      server: 'sluice',
-    },
+    headers: { 'content-type': contentTypes[reply.type], ...securityHeaders },
   });
 }
 
@@ -52,6 +54,23 @@ function answer(
     return textReply(`Method ${request.method} not allowed, POST required.`, 405);
   }
   return endpoint.handle(services, query);
+}
+
+/** Asks a service in this process for one of its pages, under a path of its own. */
+async function servicePage(
+  service: Pick<InProcessInstance, 'page'>,
+  begin: string,
+  request: Request,
+  env: object,
+): Promise<Response> {
+  const { status, headers, body } = await service.page(
+    request,
+    new URL(request.url).pathname.slice(begin.length) || '/',
+    env,
+  );
+  const answer = new Response(body, { status, headers });
+  for (const [name, value] of Object.entries(securityHeaders)) answer.headers.set(name, value);
+  return answer;
 }
 
 /** What admin.* of the bootstrap asks of the interface. */
@@ -85,7 +104,13 @@ export function createAdminApp(services: AdminServices, { allowed, accessLog }: 
       return render(answer(endpoint, services, request, await queryOf(request)));
     });
   }
-  app.notFound(() => render(textReply(unknownPathText(), 404)));
+  for (const [name, service] of services.inProcess) {
+    const begin = `/${name}`;
+    for (const path of [begin, `${begin}/*`]) {
+      app.all(path, async (context) => servicePage(service, begin, context.req.raw, context.env as object));
+    }
+  }
+  app.notFound(() => render(textReply(unknownPathText(services), 404)));
   app.onError((error) => {
     services.logs.get('admin').error(`admin request failed: ${error.stack ?? error.message}`);
     return render(textReply('internal error\n', 500));

@@ -1,3 +1,4 @@
+import type { AdminServices } from './admin-services.ts';
 import { certificateEndpoint } from './certificate-endpoint.ts';
 import { clusterEndpoint } from './cluster-endpoint.ts';
 import { configDumpEndpoint } from './config-dump-endpoint.ts';
@@ -7,10 +8,19 @@ import { homePage } from './home-page.ts';
 import { serverEndpoints } from './server-endpoints.ts';
 import { statsEndpoints } from './stats-endpoints.ts';
 
+/** Where the pages of services in this process begin. */
+function servicePages({ inProcess }: AdminServices): AdminEndpoint[] {
+  return [...inProcess.keys()].map((name) => {
+    const path = `/${name}/`;
+    const help = `pages of the service '${name}' in this process`;
+    return { path, mutates: false, help, parameters: [], handle: () => textReply('') };
+  });
+}
+
 /** The list of commands, as /help and a wrong path answer it. */
-function helpText(): string {
+function helpText(services: AdminServices): string {
   let text = '';
-  for (const { path, mutates, help, parameters } of adminEndpoints) {
+  for (const { path, mutates, help, parameters } of [...adminEndpoints, ...servicePages(services)]) {
     text += `  ${path}${mutates ? ' (POST)' : ''}: ${help}\n`;
     for (const parameter of parameters) text += `      ${parameter.name}: ${parameter.help}\n`;
   }
@@ -18,8 +28,8 @@ function helpText(): string {
 }
 
 /** What an unknown path answers. */
-export function unknownPathText(): string {
-  return `invalid path. admin commands are:\n${helpText()}`;
+export function unknownPathText(services: AdminServices): string {
+  return `invalid path. admin commands are:\n${helpText(services)}`;
 }
 
 /** Every path of the admin interface, sorted. */
@@ -29,14 +39,15 @@ export const adminEndpoints: readonly AdminEndpoint[] = [
     mutates: false,
     help: 'Admin home page',
     parameters: [],
-    handle: () => ({ status: 200, type: 'html', body: homePage(adminEndpoints) }) as const,
+    handle: (services) =>
+      ({ status: 200, type: 'html', body: homePage([...adminEndpoints, ...servicePages(services)]) }) as const,
   } satisfies AdminEndpoint,
   {
     path: '/help',
     mutates: false,
     help: 'print out list of admin commands',
     parameters: [],
-    handle: () => textReply(`admin commands are:\n${helpText()}`),
+    handle: (services) => textReply(`admin commands are:\n${helpText(services)}`),
   } satisfies AdminEndpoint,
   certificateEndpoint,
   clusterEndpoint,

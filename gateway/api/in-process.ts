@@ -47,6 +47,11 @@ export interface InProcessInstance {
   counters(): Iterable<InProcessStat>;
   /** What goes up and down. */
   gauges(): Iterable<InProcessStat>;
+  /**
+   * Answers a request for one of its own pages; `path` is relative to where they begin, with a `/` in front. It authenticates
+   * whoever asks for more than looking at what is configured and counted. `env` is what the HTTP server says of the connection.
+   */
+  page(request: Request, path: string, env: object): Promise<Response>;
   /** Ends it; calls under way fail. */
   close(): void;
 }

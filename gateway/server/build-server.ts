@@ -1,5 +1,6 @@
 import { AdminAccessLog } from '#gateway/admin/access-logging.ts';
 import type { AdminAppOptions } from '#gateway/admin/app.ts';
+import type { InProcessInstance } from '#gateway/api/in-process.ts';
 import type { Diagnostics } from '#gateway/config/diagnostics.ts';
 import type { Loaded } from '#gateway/config/load/load-message.ts';
 import { compileStringMatcher, type StringPredicate } from '#gateway/config/matcher/string-matcher.ts';
@@ -54,6 +55,8 @@ export interface BuiltServer {
   readonly drain: DrainManager;
   readonly logFiles: ServerLogFiles;
   readonly clusters: Clusters;
+  /** Services in this process, by their names. */
+  readonly inProcess: ReadonlyMap<string, InProcessInstance>;
   readonly listeners: ServerListeners;
   readonly secrets: Secrets;
   readonly admin: AdminAppOptions;
@@ -113,6 +116,7 @@ export function buildServer(
     init,
   });
   drain.watchHealth(() => context.healthCheckFailed);
+  const inProcess = services.factory({ clock, timers, random, logs }, store, options.concurrency);
   const clusters = new Clusters({
     clock,
     timers,
@@ -126,7 +130,7 @@ export function buildServer(
     createTransportSocket: (config, found, cluster) =>
       createUpstreamTransport(config, context, scope.scope(`cluster.${cluster.replaceAll(':', '_')}`), found),
     createEds: null,
-    inProcess: services.factory({ clock, timers, random, logs }, store, options.concurrency),
+    inProcess,
     openLog: (path) => logFiles.open(path),
     addInitTarget: (target) => init.add(target),
   });
@@ -158,6 +162,7 @@ export function buildServer(
     drain,
     logFiles,
     clusters,
+    inProcess: inProcess.made,
     listeners,
     secrets,
     certificates,

@@ -7,6 +7,12 @@ import type { InProcessFactory } from '#gateway/upstream/upstream-services.ts';
 import type { Cluster } from '#proto-types/envoy/config/cluster/v3/cluster_pb.ts';
 import type { InProcess } from '#proto-types/sluice/clusters/in_process/v1/in_process_pb.ts';
 
+/** Makes services, and knows them. */
+export interface InProcessMaker extends InProcessFactory {
+  /** The services that were made last, by their names. */
+  readonly made: ReadonlyMap<string, InProcessInstance>;
+}
+
 /** The services that can run in this process. Only those that a configuration names are loaded. */
 export class InProcessServices {
   readonly #loaders: InProcessLoaders;
@@ -32,11 +38,13 @@ export class InProcessServices {
   }
 
   /** Makes them for the clusters of one server, whose statistics show what they count. */
-  factory(world: InProcessWorld, stats: StatsStore, concurrency: number): InProcessFactory {
+  factory(world: InProcessWorld, stats: StatsStore, concurrency: number): InProcessMaker {
     const names = Object.keys(this.#loaders);
     /** Which cluster a service is behind. */
     const owners = new Map<string, string>();
+    const made = new Map<string, InProcessInstance>();
     return {
+      made,
       create: (
         { service: name, settings }: InProcess,
         cluster: string,
@@ -64,7 +72,9 @@ export class InProcessServices {
           error: (setting, problem, suggestion) => found.error(placeOf(setting), problem, suggestion),
           warning: (setting, problem) => found.warning(placeOf(setting), problem),
         });
-        if (instance !== null) stats.addSource(instance);
+        if (instance === null) return null;
+        stats.addSource(instance);
+        made.set(name, instance);
         return instance;
       },
     };

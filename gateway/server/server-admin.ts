@@ -2,6 +2,7 @@ import type { Message } from '@bufbuild/protobuf';
 import type { AdminServices, DrainRequest, ServerState } from '#gateway/admin/admin-services.ts';
 import type { LogFiles } from '#gateway/api/access-log.ts';
 import type { CertificateViews, ClusterViews, ListenerViews } from '#gateway/api/admin-views.ts';
+import type { InProcessInstance } from '#gateway/api/in-process.ts';
 import type { LogRegistry } from '#gateway/base/log.ts';
 import { createMessage } from '#gateway/proto/registry.ts';
 import type { Clock } from '#gateway/runtime/clock.ts';
@@ -31,6 +32,7 @@ export class ServerAdmin implements AdminServices {
   readonly clusters: ClusterViews;
   readonly listeners: ListenerViews;
   readonly certificates: CertificateViews;
+  readonly inProcess: ReadonlyMap<string, InProcessInstance>;
   readonly #server: BuiltServer;
   readonly #lifecycle: Lifecycle;
 
@@ -45,6 +47,7 @@ export class ServerAdmin implements AdminServices {
     this.clusters = new ServerClusterViews(server.clusters, server.loadedMs);
     this.listeners = server.listeners;
     this.certificates = server.certificates;
+    this.inProcess = server.inProcess;
   }
 
   get state(): ServerState {

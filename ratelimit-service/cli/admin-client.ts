@@ -20,7 +20,11 @@ const maxTokenOctets = 65_536;
 
 /** Flags of the commands that ask a running service. */
 export const adminFlags: readonly Flag[] = [
-  { name: 'url', value: 'URL', help: `the debug port (${urlVariable}, ${usualUrl})` },
+  {
+    name: 'url',
+    value: 'URL',
+    help: `the debug port, or /ratelimit at a gateway's admin port (${urlVariable}, ${usualUrl})`,
+  },
   { name: 'token-file', value: 'FILE', help: `a file with a token of its ADMIN_TOKEN_FILE (${tokenVariable})` },
 ];
 
@@ -32,7 +36,7 @@ export class AdminClient {
   /** Reads flags, variables and the token's file. Throws UsageError and CommandFailure. */
   constructor(given: GivenFlags, context: CommandContext) {
     const url = given.text('url') ?? context.variable(urlVariable) ?? usualUrl;
-    if (!/^https?:\/\/[^/?#@]+\/?$/.test(url) || !URL.canParse(url)) {
+    if (!/^https?:\/\/[^/?#@]+(\/[^?#]*)?$/.test(url) || !URL.canParse(url)) {
       throw new UsageError(`--url ${url}: it must be http://HOST:PORT`);
     }
     this.#url = url.replace(/\/$/, '');
@@ -52,7 +56,7 @@ export class AdminClient {
       value = JSON.parse(text);
     } catch {
       throw new CommandFailure(
-        `${this.#url} answered ${status} and no JSON: is it the debug port of sluice ratelimit?`,
+        `${this.#url} answered ${status} and no JSON: is it the debug port of sluice ratelimit, or /ratelimit at a gateway's admin port?`,
       );
     }
     if (status === 200 || status === 201) return value;

@@ -107,6 +107,18 @@ export class EmbeddedRateLimit {
     return this.#running === null ? [] : own(gaugeLines(this.#running.stats));
   }
 
+  /** A page of the debug interface. `env`: what the HTTP server says of the connection. */
+  async page(request: Request, path: string, env: object): Promise<Response> {
+    const running = this.#running;
+    if (running === null) return new Response(`${this.absence}\n`, { status: 503 });
+    const { method, headers } = request;
+    const url = new URL(request.url);
+    url.pathname = path;
+    const read = method === 'GET' || method === 'HEAD';
+    const own = new Request(url, { method, headers, ...(read ? {} : { body: await request.text() }) });
+    return await running.debug.fetch(own, env);
+  }
+
   close(): void {
     this.#closed = true;
     const running = this.#running;

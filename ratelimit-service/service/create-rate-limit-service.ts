@@ -58,6 +58,8 @@ export interface RateLimitService {
   readonly limits: LimitService;
   readonly stats: StatsStore;
   readonly health: Health;
+  /** The debug interface, whether it has a port or not. */
+  readonly debug: Hono;
   /** What its gRPC streams share. */
   readonly grpc: GrpcServices;
   /** Takes no new calls, lets those under way finish and ends everything. */
@@ -165,6 +167,7 @@ export async function createRateLimitService(
     random,
     settings.GRPC_SERVER_USE_TLS ? openTls : null,
   );
+  const debug = createDebugApi(limits, stats, admin);
   const servers: ServerType[] = [];
   const storeWatch = settings.REDIS_HEALTH_CHECK_ACTIVE_CONNECTION ? timers.create({ onTimer: watchStore }) : null;
   function watchStore(): void {
@@ -187,11 +190,10 @@ export async function createRateLimitService(
   try {
     const all = listeners === 'all';
     const httpPort = all ? await listenHttp(createJsonApi(limits, health, tracing), settings, '', servers) : 0;
-    const debugPort =
-      listeners === 'none' ? 0 : await listenHttp(createDebugApi(limits, stats, admin), settings, 'DEBUG_', servers);
+    const debugPort = listeners === 'none' ? 0 : await listenHttp(debug, settings, 'DEBUG_', servers);
     const grpcPort = all ? await listenGrpc(grpc, settings) : 0;
     flusher.start();
-    return { grpcPort, httpPort, debugPort, limits, stats, health, grpc: services, close };
+    return { grpcPort, httpPort, debugPort, limits, stats, health, debug, grpc: services, close };
   } catch (error) {
     await close();
     throw error;

@@ -11,7 +11,7 @@ import { type AdminListener, listenAdmin } from '#gateway/admin/listen.ts';
 import { pipeAddress } from '#gateway/base/address.ts';
 import { systemClock } from '#gateway/runtime/clock.ts';
 
-const ready = { state: 'LIVE' } as AdminServices;
+const ready = { state: 'LIVE', inProcess: new Map() } as unknown as AdminServices;
 
 describe('the admin interface on a unix socket', () => {
   const dir = mkdtempSync(join(tmpdir(), 'sluice-admin-'));

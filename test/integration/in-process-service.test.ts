@@ -10,6 +10,7 @@ import { type GatewayProcess, startGateway } from '#test/support/gateway-process
 import { peerTest } from '#test/support/peers.ts';
 import { startRedis, type TestRedis } from '#test/support/redis.ts';
 import { freePorts } from '#test/support/running-program.ts';
+import { ratelimit } from '../ratelimit-service/cli/run-command.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'sluice-in-process-'));
 mkdirSync(join(root, 'config'));
@@ -106,6 +107,62 @@ it('in the process: a service that cannot run fails calls as failure_mode_deny s
   assert.equal(await status(gateway.port('open')), 503);
   assert.match(gateway.output, /critical.*ratelimit.*the service cannot run in this process/);
   assert.equal(await line(gateway, 'cluster.rls.ratelimit.error'), 'cluster.rls.ratelimit.error: 2');
+});
+
+it('in the process: the debug pages of the service are at the admin port, and what they guard stays guarded', async (t) => {
+  const token = 'kQ3vT9pXw7LmZ2Rb5NdC8yHs';
+  const file = join(root, 'token');
+  writeFileSync(file, token, { mode: 0o600 });
+  const gateway = await startGateway(
+    `static_resources:\n  listeners:\n${listener('http', limitedHttp(true))}${clusters(`ADMIN_TOKEN_FILE: "${file}"`)}`,
+  );
+  t.after(() => gateway.stop());
+  const base = `http://127.0.0.1:${gateway.adminPort}`;
+  const ask = async (path: string, init: RequestInit = {}): Promise<[status: number, text: string]> => {
+    const answer = await fetch(base + path, init);
+    return [answer.status, await answer.text()];
+  };
+  const to = gateway.port('http');
+  for (let i = 0; i < 3; i++) await status(to);
+  assert.equal(await status(to), 429);
+  assert.deepEqual(await ask('/ratelimit/rlconfig'), [
+    200,
+    'edge.k: unit=YEAR requests_per_unit=2, shadow_mode: false, quota_mode: false\n',
+  ]);
+  assert.match((await ask('/ratelimit/stats'))[1], /^ratelimit\.service\.rate_limit\.edge\.k\.over_limit: 2$/m);
+  assert.match((await ask('/ratelimit'))[1], /^\/rlconfig: /);
+  assert.match((await ask('/help'))[1], /^ {2}\/ratelimit\/: pages of the service 'ratelimit' in this process$/m);
+  assert.match((await ask('/'))[1], /href="ratelimit\/"/);
+  assert.equal((await ask('/ratelimitx'))[0], 404);
+  const body = JSON.stringify({ domain: 'edge', descriptor: [{ key: 'k', value: 'x' }] });
+  const json = { 'content-type': 'application/json' };
+  const right = { ...json, authorization: `Bearer ${token}` };
+  for (const [path, init, code] of [
+    ['/ratelimit/admin/top', {}, 401],
+    ['/ratelimit/admin/reset', { method: 'POST', headers: json, body }, 401],
+    ['/ratelimit/rlconfig', { method: 'POST' }, 401],
+    ['/ratelimit/admin/reset', { method: 'POST', headers: { ...right, origin: 'http://a.example' }, body }, 403],
+    ['/ratelimit/admin/reset', { method: 'POST', headers: right, body: 'x'.repeat(70_000) }, 413],
+    ['/ratelimit/admin/reset', { method: 'POST', headers: right, body }, 200],
+  ] as const) {
+    assert.equal((await ask(path, init))[0], code, path);
+  }
+  assert.equal(await status(to), 405, 'it was reset');
+  const peeked = await ratelimit('peek', 'edge', 'k=x', '--url', `${base}/ratelimit/`, '--token-file', file);
+  assert.deepEqual([peeked.code, peeked.err], [0, '']);
+  assert.match(peeked.out, /used +1, 1 remain/);
+});
+
+it('in the process: without a token nothing is touched, and allow_paths holds for its pages too', async (t) => {
+  const gateway = await startGateway(
+    `static_resources:\n  listeners:\n${listener('http', limitedHttp(true))}${clusters('')}`,
+    { adminFields: 'allow_paths: [{ prefix: /ready }, { prefix: /listeners }, { exact: /ratelimit/admin/exempt }]' },
+  );
+  t.after(() => gateway.stop());
+  assert.match((await gateway.admin('/ratelimit/rlconfig')).text, /not allowed/);
+  const exempt = await gateway.admin('/ratelimit/admin/exempt');
+  assert.equal(exempt.status, 403);
+  assert.match(exempt.text, /ADMIN_TOKEN_FILE/);
 });
 
 peerTest(

@@ -41,6 +41,10 @@ export class ScriptedService implements InProcessInstance {
     for (const answer of this.#waiting.splice(0)) answer();
   }
 
+  async page(request: Request, path: string): Promise<Response> {
+    return await Promise.resolve(new Response(`${request.method} ${path}\n`, { status: 201 }));
+  }
+
   newStream(encoder: ResponseEncoder): RequestDecoder {
     const { events } = this;
     return {
