@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { httpListener, staticCluster, staticResources } from '#test/support/bootstrap.ts';
 import { type GatewayProcess, startGateway } from '#test/support/gateway-process.ts';
 import { peerTest } from '#test/support/peers.ts';
+import { until } from '#test/support/raw-upstream.ts';
 import { additional, differentKeys, differentValues, missingHere, uncovered } from './parity-exceptions.ts';
 
 const virtualHosts =
@@ -84,8 +84,9 @@ describe('beside Envoy, on one configuration after 30 requests', () => {
       try {
         await drive(ours);
         await drive(theirs);
-        // Histograms show up with the flush, every five seconds; connections' ends are counted in a moment.
-        await delay(200);
+        // Connections' ends are counted in a moment.
+        for (const gateway of [ours, theirs])
+          await until(async () => /^http\.main\.downstream_cx_active: 0$/m.test((await gateway.admin('/stats')).text));
         const a = statsOf((await theirs.admin('/stats')).text, theirs.port('main'));
         const b = statsOf((await ours.admin('/stats')).text, ours.port('main'));
         assert.deepEqual(uncovered(without(new Set(a.keys()), new Set(b.keys())), missingHere), [], 'missing');

@@ -51,6 +51,7 @@ describe('endings', () => {
       client.socket.destroy();
     }
     assert.equal(await ended, 0);
+    await until(() => goneAway !== -1, 'GOAWAY');
     assert.equal(goneAway, 0);
     session.destroy();
     upstream.close();

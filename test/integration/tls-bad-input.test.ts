@@ -17,7 +17,7 @@ const common =
 const config = `static_resources:
   listeners:${answeringChain('patient', { common })}${answeringChain('hasty', {
     common,
-    chain: 'transport_socket_connect_timeout: 0.3s',
+    chain: 'transport_socket_connect_timeout: 1s',
   })}
 `;
 

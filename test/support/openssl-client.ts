@@ -14,13 +14,14 @@ export interface OpensslAnswer {
 
 /**
  * Connects with OpenSSL's client. `input` is written to it once it is connected, each entry as it comes; it ends by itself
- * when the handshake is over and nothing is to be written, else after `settleMs` without further output.
+ * when the handshake is over and nothing is to be written, or the server ends the connection, else after `settleMs` without
+ * further output.
  */
 export function opensslClient(
   port: number,
   args: readonly string[],
   input: readonly string[] = [],
-  settleMs = 300,
+  settleMs = 2000,
 ): Promise<OpensslAnswer> {
   return new Promise((resolve, reject) => {
     const child = spawn('openssl', ['s_client', '-connect', `127.0.0.1:${port}`, ...args]);
@@ -37,6 +38,7 @@ export function opensslClient(
         written = true;
         for (const line of input) child.stdin.write(line);
       }
+      if (!written) return; // however long the handshake takes
       clearTimeout(timer);
       timer = setTimeout(() => child.kill(), settleMs);
     };

@@ -5,6 +5,7 @@ import { besideEnvoy } from '#test/support/beside-envoy.ts';
 import { allTo, httpListener, staticCluster, staticResources } from '#test/support/bootstrap.ts';
 import type { GatewayProcess } from '#test/support/gateway-process.ts';
 import { peerTest } from '#test/support/peers.ts';
+import { until } from '#test/support/raw-upstream.ts';
 
 const type = (name: string): string => `"@type": type.googleapis.com/envoy.extensions.filters.http.${name}`;
 
@@ -57,7 +58,7 @@ function get(port: number, path: string): Promise<string> {
 
 const paths = ['/200', '/204', '/404', '/500', '/503', '/200/0', '/200/5', '/200/14', '/200/77', '/200/x'];
 
-async function drive(gateway: GatewayProcess): Promise<{ [what: string]: unknown }> {
+async function drive(gateway: GatewayProcess, held: (() => void)[]): Promise<{ [what: string]: unknown }> {
   const seen: { [what: string]: unknown } = {};
   for (const name of ['plain', 'chosen', 'refusing', 'rare', 'idling']) {
     const answers: string[] = [];
@@ -70,7 +71,14 @@ async function drive(gateway: GatewayProcess): Promise<{ [what: string]: unknown
     ['fixed', 5],
     ['idle', 5],
   ] as const) {
-    const waiting = Array.from({ length: times }, () => get(gateway.port(name), '/wait'));
+    let turnedAway = 0;
+    const waiting = Array.from({ length: times }, async () => {
+      const answer = await get(gateway.port(name), '/wait');
+      turnedAway++;
+      return answer;
+    });
+    await until(() => turnedAway + held.length === times, 'each request being turned away or under way');
+    for (const release of held.splice(0)) release();
     seen[`${name} at once`] = (await Promise.all(waiting)).sort();
   }
   seen['measuring'] = await stats(gateway, /measured.*(active|limit|blocked)/);
@@ -91,9 +99,10 @@ async function stats(gateway: GatewayProcess, pattern: RegExp, not = false): Pro
 
 describe('admission_control and adaptive_concurrency beside Envoy', () => {
   peerTest('envoy', 'turn the same requests away and count the same', async (envoy) => {
+    const held: (() => void)[] = [];
     const upstream = http.createServer((request, response) => {
       if (request.url === '/wait') {
-        setTimeout(() => response.end('waited'), 300);
+        held.push(() => response.end('waited'));
         return;
       }
       const [, status, grpc] = request.url!.split('/');
@@ -105,7 +114,7 @@ describe('admission_control and adaptive_concurrency beside Envoy', () => {
     const { port } = upstream.address() as { port: number };
     try {
       const config = staticResources(listeners, [staticCluster('up', [port])]);
-      const { theirs, ours } = await besideEnvoy(envoy, config, {}, drive);
+      const { theirs, ours } = await besideEnvoy(envoy, config, {}, (gateway) => drive(gateway, held));
       for (const what of Object.keys(theirs)) assert.deepEqual(ours[what], theirs[what], what);
     } finally {
       upstream.close();
