@@ -100,7 +100,10 @@ const reasons: readonly (readonly [pattern: RegExp, reason: string])[] = [
   [/bad port|are blocked/i, 'the port is one of those that fetch never opens; choose another DEBUG_PORT'],
   [/ENOTFOUND|EAI_AGAIN|dns error/i, 'the name of the host is not known'],
   [/ECONNRESET|closed|hang up|unexpected message/i, 'the connection was closed'],
-  [/TLS|SSL|EPROTO|wrong version|certificate|corrupt message/i, 'it does not speak TLS there, or its certificate is not trusted'],
+  [
+    /TLS|SSL|EPROTO|wrong version|certificate|corrupt message/i,
+    'it does not speak TLS there, or its certificate is not trusted',
+  ],
 ];
 
 /** Runtimes put the reason in the error or in its cause, as a code or in a sentence. */

@@ -86,9 +86,10 @@ export const simulateCommand: Command<CommandContext> = {
       const { limited } = summary.configs.at(-1)!;
       return limited > atMost(summary.requests) ? exitCodes.failed : exitCodes.ok;
     } catch (error) {
-      if (error instanceof SimulationError || error instanceof LimitConfigError)
-        throw new CommandFailure(error.message);
-      throw error;
+      if (error instanceof LimitConfigError) throw new CommandFailure(error.explained);
+      if (!(error instanceof SimulationError)) throw error;
+      // What begins with a flag is a mistake in it: not to be taken for what --at-most finds.
+      throw /^--[a-z]/.test(error.message) ? new UsageError(error.message) : new CommandFailure(error.message);
     }
   },
 };

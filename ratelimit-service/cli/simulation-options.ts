@@ -3,6 +3,7 @@ import { type GivenFlags, parseLifetime } from '#gateway/base/command-line/flags
 import { UsageError } from '#gateway/base/command-line/usage-error.ts';
 import { buildLimitConfig } from '../config/build-config.ts';
 import { configPaths, readLimitText } from '../config/config-directory.ts';
+import { fileFailure } from '../config/failure-text.ts';
 import { parseLimitYaml, type RawConfig } from '../config/yaml-file.ts';
 import { StatsStore } from '../limiter/stats-store.ts';
 import { type DescriptorSpec, parseCondition, parseEntries } from '../simulate/descriptor-spec.ts';
@@ -71,11 +72,11 @@ function readConfigs(given: GivenFlags): NamedConfig[] {
 function readFiles(path: string, given: GivenFlags): RawConfig[] {
   try {
     const paths = configPaths(path, given.has('ignore-dot-files'));
-    if (paths.length === 0) throw new CommandFailure(`${path} has no file`);
+    if (paths.length === 0) throw new CommandFailure(`${path}: there is no file in it`);
     return paths.map((file) => parseLimitYaml(file, readLimitText(file)));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === undefined) throw error;
-    throw new CommandFailure((error as Error).message);
+    throw new CommandFailure(`${path}: ${fileFailure(error)}`);
   }
 }
 
@@ -128,7 +129,7 @@ function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new CommandFailure((error as Error).message);
+    throw new CommandFailure(`${file}: ${fileFailure(error)}`);
   }
 }
 

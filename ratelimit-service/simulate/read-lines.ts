@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { standardInput } from '#gateway/runtime/process.ts';
+import { fileFailure } from '../config/failure-text.ts';
 import { SimulationError } from './simulation-error.ts';
 
 /** A longer line is not read, octets. */
@@ -19,7 +20,7 @@ export async function* readLines(path: string): AsyncGenerator<(string | null)[]
     yield* linesOf(unpacked(source));
   } catch (error) {
     if (error instanceof SimulationError) throw error;
-    throw new SimulationError(`${path === '-' ? 'standard input' : path}: ${(error as Error).message}`);
+    throw new SimulationError(`${path === '-' ? 'standard input' : path}: ${fileFailure(error)}`);
   } finally {
     source.destroy();
   }
