@@ -9,8 +9,12 @@ import { answerTake, type Take } from './take.ts';
 /** How many counters are kept when nothing else is said: some 80 MB of fixed windows, 120 MB of buckets, 300 MB of rings. */
 const defaultMaxCounters: number = 1_000_000;
 
-/** When it is full, what has expired is looked for as often as this, microseconds: a flood of keys must not pay for each. */
-const makeRoomEveryUs = 1_000_000;
+/**
+ * When it is full, what has expired is looked for as often as this, microseconds, among so many counters: a flood of keys must not
+ * pay for each, and no call for all.
+ */
+const makeRoomEveryUs = 50_000;
+const sweptForRoom = 50_000;
 
 /** The counters of the current window of one length: one number an entry. */
 class Window {
@@ -232,8 +236,8 @@ export class MemoryStore implements CounterStore {
     for (const { start, seconds, counters } of this.#windows.values()) {
       if ((start + seconds) * 1_000_000 <= nowUs) counters.clear();
     }
-    this.#levels.sweepAll(nowUs);
-    this.#rings.sweepAll(nowUs);
+    this.#levels.sweep(nowUs, sweptForRoom);
+    this.#rings.sweep(nowUs, sweptForRoom);
     return this.size < this.#maxCounters;
   }
 
