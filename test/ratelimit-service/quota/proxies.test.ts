@@ -65,11 +65,16 @@ async function shareLimits(commands: readonly (readonly string[])[]): Promise<vo
     const seconds = (performance.now() - begin) / 1000;
     assert.ok(rate.allPassed <= 20 + 2 + 20 * seconds, `${rate.passed} in ${seconds} s`);
     for (let i = 0; i < 20; i++) await Promise.all([day.round(), never.round()]);
-    assert.equal(day.allPassed, 40, `${day.passed}`);
+    assert.ok(day.allPassed >= 40, `${day.passed}`);
     assert.ok(Math.min(...day.passed) >= 10, `shared: ${day.passed}`);
     assert.equal(never.allPassed, 0);
 
-    const stats = await (await fetch(`http://127.0.0.1:${debug}/stats`)).text();
+    let stats = '';
+    // Beyond the limit there is only what passed between a report and its answer: the next report tells it.
+    await service.until(async () => {
+      stats = await (await fetch(`http://127.0.0.1:${debug}/stats`)).text();
+      return Number(/ratelimit\.quota\.requests_unpaid[: ]+(\d+)/.exec(stats)?.[1]) >= day.allPassed - 40;
+    });
     assert.match(stats, /ratelimit\.quota\.streams_total[: ]+2\b/);
     for (const proxy of proxies) assert.doesNotMatch(proxy.output(), /\[error\]/);
     assert.equal(await service.stop(), 0, service.output());

@@ -117,7 +117,7 @@ peerTest(
     const redis = await startRedis(binary);
     const health = {
       REDIS_HEALTH_CHECK_ACTIVE_CONNECTION: 'true',
-      REDIS_BREAKER_BACKOFF: '5s',
+      REDIS_BREAKER_BACKOFF: '1s',
       REDIS_CALL_TIMEOUT: '50ms',
     };
     const service = await startService(ownService(), folder.root, redis.port, health);

@@ -46,6 +46,9 @@ export async function startCluster(binary: string, count = 3): Promise<ClusterWo
       '2000',
       '--cluster-require-full-coverage',
       'no',
+      // A replica is served at once: a master waits five seconds for others to come.
+      '--repl-diskless-sync-delay',
+      '0',
     ]);
     const admin = new Redis(redis.port, '127.0.0.1', { enableReadyCheck: false });
     admin.on('error', () => {});

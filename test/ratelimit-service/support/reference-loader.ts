@@ -42,13 +42,19 @@ export async function startReferenceLoader(
     LOG_FORMAT: 'json',
     ...env,
   });
-  const outcomes = (): string[] =>
-    program
-      .output()
-      .split('\n')
-      .filter((line) => line.startsWith('{'))
-      .map((line) => (JSON.parse(line) as { '@message': string })['@message'])
-      .filter((message) => /^(Successfully loaded new|Error loading new) configuration/.test(message));
+  const told: string[] = [];
+  let read = 0;
+  const outcomes = (): readonly string[] => {
+    const output = program.output();
+    for (let end = output.indexOf('\n', read); end !== -1; end = output.indexOf('\n', read)) {
+      const line = output.slice(read, end);
+      read = end + 1;
+      if (!line.startsWith('{')) continue;
+      const message = (JSON.parse(line) as { readonly '@message': string })['@message'];
+      if (/^(Successfully loaded new|Error loading new) configuration/.test(message)) told.push(message);
+    }
+    return told;
+  };
   await program.until(() => outcomes().length === 1);
   return {
     async load(files): Promise<LoadedByReference> {

@@ -18,7 +18,7 @@ import {
 const types = 'type.googleapis.com/envoy.extensions.';
 const typed = (name: string, fields: string): string => `{ "@type": ${types}${name}, ${fields} }`;
 const settings = (fields: string): string =>
-  `action: { name: s, typed_config: ${typed('filters.http.rate_limit_quota.v3.RateLimitQuotaBucketSettings', `reporting_interval: 5s, ${fields}`)} }`;
+  `action: { name: s, typed_config: ${typed('filters.http.rate_limit_quota.v3.RateLimitQuotaBucketSettings', `reporting_interval: 2s, ${fields}`)} }`;
 const id = (fields: string): string => `bucket_id_builder: { bucket_id_builder: { ${fields} } }`;
 const named = (name: string, fields = ''): string => settings(`${id(`b: { string_value: ${name} }`)}, ${fields}`);
 const header = (name: string): string =>
@@ -222,14 +222,15 @@ async function drive(gateway: GatewayProcess, quota: QuotaServer): Promise<Seen>
   await run.ask('map', '/abandoned');
   const unknown = [assign({ b: 'nobody' }, rule('DENY_ALL'), '60s'), bucketAction({}, { abandon_action: {} })];
   await run.serve(...unknown, bucketAction({ b: 'abandoned' }, { abandon_action: {} }));
+  const before = quota.usages.at(-1)!.message;
   await get(gateway.port('map'), '/abandoned');
-  await quota.until(({ bucket }) => bucket['b'] === 'abandoned', 2);
+  await quota.until(({ bucket, message }) => bucket['b'] === 'abandoned' && message > before);
 
   const ttl = '2s';
   await run.ask('map', '/ending', ['ending']);
   await run.ask('map', '/falling', ['falling']);
   await run.serve(assign({ b: 'ending' }, rule('DENY_ALL'), ttl), assign({ b: 'falling' }, rule('ALLOW_ALL'), ttl));
-  await Promise.all([run.answers('/ending', [429, 200]), run.answers('/falling', [200, 429, 200])]);
+  const endings = Promise.all([run.answers('/ending', [429, 200]), run.answers('/falling', [200, 429, 200])]);
 
   await run.ask('list', '/a', ['a']);
   await run.ask('list', '/b', ['nested']);
@@ -239,6 +240,7 @@ async function drive(gateway: GatewayProcess, quota: QuotaServer): Promise<Seen>
   await run.ask('nested', '/x', ['inner']);
   await run.ask('prefix', '/abc', ['long', 'short']);
   await run.ask('prefix', '/b');
+  await endings;
 
   // A message that cannot be read ends the stream; the next one begins with every bucket.
   const streams = quota.streams.length;

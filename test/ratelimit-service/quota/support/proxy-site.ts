@@ -58,7 +58,7 @@ static_resources:
                               typed_config:
                                 "@type": type.googleapis.com/envoy.type.matcher.v3.HttpRequestHeaderMatchInput
                                 header_name: x-user
-                      reporting_interval: 2s
+                      reporting_interval: 1s
                       no_assignment_behavior: { fallback_rate_limit: { blanket_rule: DENY_ALL } }
           - name: envoy.filters.http.router
             typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router }
