@@ -60,7 +60,9 @@ async function drive(gateway: GatewayProcess): Promise<{ seen: unknown; times: n
     ['per_route', 30_000, 20_000],
   ] as const;
   // At the same time: each has a limit of its own to wait for.
-  const answers = await Promise.all(exchanges.map(([name, ...octets]) => post(gateway.port(name), ...octets)));
+  const answers = await Promise.all(
+    exchanges.map(([name, sent, answered]) => post(gateway.port(name), sent, answered)),
+  );
   const seen: unknown[] = answers.map(({ body, trailers }, i) => ({ name: exchanges[i]![0], body, trailers }));
   const times = answers.map(({ tookMs }) => tookMs);
   const { text } = await gateway.admin('/stats?filter=http_bandwidth_limit');
