@@ -46,9 +46,12 @@ function parseIpv6(text: string): ParsedIp | null {
   return { family: 6, bits };
 }
 
-/** An address in its usual text form. RFC 5952 for IPv6. */
+/** An address in its usual text form. RFC 5952 for IPv6, and as `inet_ntop` the last 32 bits of `::` and `::ffff:` as IPv4. */
 export function formatIp({ family, bits }: ParsedIp): string {
-  if (family === 4) return [24n, 16n, 8n, 0n].map((shift) => (bits >> shift) & 255n).join('.');
+  if (family === 4) return formatIpv4(bits);
+  const high = bits >> 32n;
+  if (high === 0xffffn) return `::ffff:${formatIpv4(bits)}`;
+  if (high === 0n && bits > 0xffffn) return `::${formatIpv4(bits)}`;
   const groups: string[] = [];
   for (let shift = 112n; shift >= 0n; shift -= 16n) groups.push(((bits >> shift) & 0xffffn).toString(16));
   // The longest run of at least two zero groups becomes `::`, the first of equals.
@@ -64,6 +67,10 @@ export function formatIp({ family, bits }: ParsedIp): string {
   }
   if (bestAt === -1) return groups.join(':');
   return `${groups.slice(0, bestAt).join(':')}::${groups.slice(bestAt + bestLength).join(':')}`;
+}
+
+function formatIpv4(bits: bigint): string {
+  return [24n, 16n, 8n, 0n].map((shift) => (bits >> shift) & 255n).join('.');
 }
 
 /** A range of addresses: CIDR notation, parsed. */
@@ -93,6 +100,12 @@ export class IpRange {
 }
 
 const loopback4 = new IpRange(4, 0x7f00_0000n, 8);
+
+/** The address with all but its first `prefixLength` bits zero. */
+export function maskIp({ family, bits }: ParsedIp, prefixLength: number): ParsedIp {
+  const shift = BigInt(Math.max(0, (family === 4 ? 32 : 128) - prefixLength));
+  return { family, bits: (bits >> shift) << shift };
+}
 
 /** Whether an address is of this host only: 127.0.0.0/8 or ::1. */
 export function isLoopback(ip: ParsedIp): boolean {

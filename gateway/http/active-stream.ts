@@ -1,6 +1,7 @@
 import type { FormatterContext } from '#gateway/api/access-log.ts';
 import type {
   FilterChainBuilder,
+  LocalReplyOptions,
   StreamCompleteListener,
   StreamDecoderFilter,
   StreamEncoderFilter,
@@ -252,6 +253,18 @@ export class ActiveStream
     // The gateway has said 100 itself; a second one from the upstream must not follow.
     if (this.destroyed || this.headSent || !this.manager.config.proxy100Continue) return;
     this.encoder.encodeInformational(head);
+  }
+
+  /** Envoy does not go on with an HTTP/1 connection whose client got 400 from the proxy itself. */
+  override sendLocalReply(
+    status: number,
+    body: string | Uint8Array,
+    details: string,
+    options: LocalReplyOptions | null,
+  ): void {
+    const { manager } = this;
+    if (status === 400 && !manager.config.streamErrorOnInvalidMessage) manager.endAfterResponse();
+    super.sendLocalReply(status, body, details, options);
   }
 
   protected headToCodec(head: ResponseHead, endStream: boolean): boolean {

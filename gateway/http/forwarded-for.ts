@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { type Address, ipAddress } from '#gateway/base/address.ts';
+import { formatIp, parseIp } from '#gateway/base/ip.ts';
 
 /** The address that X-Forwarded-For names, and whether it names that one only. */
 export interface ForwardedAddress {
@@ -27,9 +28,12 @@ export function addressFromForwardedFor(header: string | null, skip: number): Fo
   return address === null ? nothing : { address, single: comma === -1 && skip === 0 };
 }
 
-/** A literal IP address with port 0; null when it is none. */
+/** A literal IP address, in its usual form however it is written, with port 0; null when it is none. */
 export function parseAddress(text: string): Address | null {
-  return isIP(text) === 0 ? null : ipAddress(text, 0);
+  const version = isIP(text);
+  if (version === 0) return null;
+  const ip = version === 4 ? null : parseIp(text);
+  return ipAddress(ip === null ? text : formatIp(ip), 0);
 }
 
 /** Whether an address is loopback. */

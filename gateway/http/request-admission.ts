@@ -29,9 +29,7 @@ export const RequestAdmission = {
   },
 };
 
-/** Envoy does not go on with an HTTP/1 connection whose client got 400 here. */
 function answer(stream: ActiveStream, status: number, details: string): true {
-  if (status === 400 && !stream.manager.config.streamErrorOnInvalidMessage) stream.manager.endAfterResponse();
   stream.sendLocalReply(status, '', details, null);
   return true;
 }

@@ -40,6 +40,7 @@ const edgeMayNotSend: ReadonlySet<string> = new Set([
 /** What the single pass over a request's headers found. One is reused for all requests: nothing may keep it. */
 class Seen {
   forwardedFor: string | null = null;
+  forwardedForRepeated = false;
   forwardedProto: string | null = null;
   requestId: string | null = null;
   userAgent = false;
@@ -74,6 +75,8 @@ export function mutateRequestHeaders(
     headers.remove('upgrade');
     headers.remove('connection');
   }
+  // One list however many lines it came in.
+  if (seen.forwardedForRepeated) headers.set('x-forwarded-for', seen.forwardedFor!);
   const { userAgent, envoy, clientCert } = seen;
   const requestId = seen.requestId;
 
@@ -136,6 +139,7 @@ export function mutateRequestHeaders(
 /** One pass: drops hop-by-hop fields, notes the values that matter here. */
 function scan(headers: HeaderMap): void {
   seen.forwardedFor = null;
+  seen.forwardedForRepeated = false;
   seen.forwardedProto = null;
   seen.requestId = null;
   seen.userAgent = false;
@@ -178,7 +182,8 @@ function scan(headers: HeaderMap): void {
         break;
       case 15:
         if (name === 'x-forwarded-for') {
-          seen.forwardedFor = seen.forwardedFor === null ? value : `${seen.forwardedFor},${value}`;
+          if (seen.forwardedFor !== null) seen.forwardedForRepeated = true;
+          seen.forwardedFor = appended(seen.forwardedFor, value);
         }
         break;
       case 16:
@@ -212,7 +217,13 @@ function appendForwardedFor(headers: HeaderMap, peer: Address, config: ManagerCo
   const text = isLoopback(peer) ? config.localAddress : peer.host;
   const had = seen.forwardedFor;
   if (had === null) headers.add('x-forwarded-for', text);
-  else headers.set('x-forwarded-for', `${had},${text}`);
+  else headers.set('x-forwarded-for', appended(had, text));
+}
+
+/** A list with one more value; nothing between them when either is empty, as at Envoy. */
+function appended(list: string | null, value: string): string {
+  if (list === null || list === '') return value;
+  return value === '' ? list : `${list},${value}`;
 }
 
 function setForwardedProto(headers: HeaderMap, connection: ConnectionInfo): void {

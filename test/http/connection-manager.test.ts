@@ -37,6 +37,24 @@ describe('request headers', () => {
     assert.equal(fields[':scheme'], 'http');
   });
 
+  it('x-forwarded-for is one list, and names an address in its usual form', async () => {
+    const lists: readonly (readonly [lines: string, list: string])[] = [
+      ['x-forwarded-for: 1.2.3.4\r\nx-forwarded-for: 5.6.7.8\r\n', '1.2.3.4,5.6.7.8'],
+      ['x-forwarded-for: \r\nx-forwarded-for: 1.2.3.4\r\n', '1.2.3.4'],
+    ];
+    for (const [lines, list] of lists) {
+      assert.equal((await seen({}, get('/', lines)))['x-forwarded-for'], list);
+      assert.equal((await seen({ useRemoteAddress: true }, get('/', lines)))['x-forwarded-for'], `${list},10.9.8.7`);
+    }
+    assert.equal(
+      (await seen({ useRemoteAddress: true }, get('/', 'x-forwarded-for: \r\n')))['x-forwarded-for'],
+      '10.9.8.7',
+    );
+    const t = new ManagerHarness({});
+    await t.send(get('/', 'x-forwarded-for: 2001:DB8:0::7\r\n'));
+    assert.equal(t.filters['end']!.decoder.streamInfo.downstreamRemoteAddress.host, '2001:db8::7');
+  });
+
   it('behind a trusted proxy: what it says is kept', async () => {
     const t = new ManagerHarness({});
     await t.send(get('/', 'x-forwarded-for: 1.2.3.4\r\nx-forwarded-proto: https\r\nx-request-id: mine\r\n'));
@@ -120,6 +138,17 @@ describe('answers', () => {
       assert.match(t.text, /date: Tue, 14 Nov 2023 /);
       assert.doesNotMatch(t.text, /keep-alive|connection/);
     }
+  });
+
+  it('a filter that answers 400 ends the connection, as Envoy does', async () => {
+    const t = new ManagerHarness({});
+    await t.send(get());
+    t.filters['end']!.decoder.sendLocalReply(400, 'no', 'refused_by_filter');
+    assert.match(t.text, /^HTTP\/1\.1 400 [\s\S]*connection: close/);
+    const goes = new ManagerHarness({});
+    await goes.send(get());
+    goes.filters['end']!.decoder.sendLocalReply(403, 'no', 'refused_by_filter');
+    assert.doesNotMatch(goes.text, /connection: close/);
   });
 
   it('a malformed request is 400 with a body, flagged DPE, and the connection closes', async () => {
