@@ -1,4 +1,5 @@
 import type { RequestHead, ResponseHead } from '#gateway/protocol/headers/message-head.ts';
+import { singleEntryNames } from '#gateway/protocol/headers/single-entry-names.ts';
 
 /** Whether `name` is a pseudo-header or `host`, which are fields of a head and not entries of its map. */
 export function isHeadField(name: string): boolean {
@@ -14,77 +15,10 @@ export function addHeader(head: RequestHead | ResponseHead, name: string, value:
   if (singleEntryNames.has(name)) {
     for (let i = 0; i < entries.length; i += 2) {
       if (entries[i] !== name) continue;
-      entries[i + 1] = entries[i + 1] === '' ? value : `${entries[i + 1]!},${value}`;
+      if (entries[i + 1] === '') entries[i + 1] = value;
+      else if (value !== '') entries[i + 1] = `${entries[i + 1]!},${value}`;
       return;
     }
   }
   head.headers.add(name, value);
 }
-
-/** Header names of which Envoy keeps a single entry (its O(1) headers). */
-const singleEntryNames: ReadonlySet<string> = new Set([
-  'accept',
-  'accept-encoding',
-  'access-control-request-headers',
-  'access-control-request-method',
-  'access-control-request-private-network',
-  'access-control-allow-credentials',
-  'access-control-allow-headers',
-  'access-control-allow-methods',
-  'access-control-allow-origin',
-  'access-control-expose-headers',
-  'access-control-max-age',
-  'access-control-allow-private-network',
-  'authentication',
-  'authorization',
-  'cache-control',
-  'cdn-loop',
-  'connection',
-  'content-encoding',
-  'content-length',
-  'content-type',
-  'date',
-  'etag',
-  'expect',
-  'grpc-accept-encoding',
-  'grpc-message',
-  'grpc-status',
-  'grpc-timeout',
-  'if-match',
-  'if-modified-since',
-  'if-none-match',
-  'if-range',
-  'if-unmodified-since',
-  'keep-alive',
-  'location',
-  'origin',
-  'pragma',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'proxy-status',
-  'referer',
-  'server',
-  'te',
-  'transfer-encoding',
-  'upgrade',
-  'user-agent',
-  'vary',
-  'via',
-  'x-client-trace-id',
-  'x-envoy-attempt-count',
-  'x-envoy-downstream-service-cluster',
-  'x-envoy-downstream-service-node',
-  'x-envoy-external-address',
-  'x-envoy-force-trace',
-  'x-envoy-internal',
-  'x-envoy-original-host',
-  'x-envoy-original-path',
-  'x-envoy-upstream-service-time',
-  'x-forwarded-client-cert',
-  'x-forwarded-for',
-  'x-forwarded-host',
-  'x-forwarded-port',
-  'x-forwarded-proto',
-  'x-request-id',
-]);

@@ -1,8 +1,8 @@
-import { isIPv6 } from 'node:net';
-import ipaddr from 'ipaddr.js';
 import type { Formatter } from '#gateway/api/access-log.ts';
 import type { RouteEntry } from '#gateway/api/route.ts';
 import type { StreamInfo } from '#gateway/api/stream-info.ts';
+import { formatIp, maskIp, parseIp } from '#gateway/base/ip.ts';
+import { octetText } from '#gateway/base/octet-text.ts';
 import { ConfigError } from '#gateway/config/diagnostics.ts';
 import { allHeadersMatch, compileHeaderMatchers } from '#gateway/config/matcher/header-matcher.ts';
 import { metadataValue } from '#gateway/config/matcher/value-matcher.ts';
@@ -12,7 +12,7 @@ import type { RateLimit_Action } from '#proto-types/envoy/config/route/v3/route_
 import type { MetadataKey } from '#proto-types/envoy/type/metadata/v3/metadata_pb.ts';
 import { HeadFormatContext } from './format-context.ts';
 import { IpSet } from './matching/ip-set.ts';
-import { allParametersMatch, compileQueryMatchers, queryParameter } from './query-parameters.ts';
+import { allParametersMatch, compileQueryMatchers, decodedQueryParameter } from './query-parameters.ts';
 import { compileCelDescriptor } from './rate-limit-cel.ts';
 
 /** What an action looks at. */
@@ -23,7 +23,7 @@ export interface RateLimitInput {
   readonly localCluster: string;
 }
 
-/** One entry; `skip`: this action adds nothing; null: the whole descriptor is dropped. */
+/** One entry, in octet text; `skip`: this action adds nothing; null: the whole descriptor is dropped. */
 export type RateLimitEntry = { readonly key: string; readonly value: string } | 'skip' | null;
 
 /** One compiled rate-limit action. Pure. */
@@ -52,7 +52,8 @@ export function compileRateLimitAction(
     case 'maskedRemoteAddress':
       return maskedAddress(action.value.v4PrefixMaskLen ?? 32, action.value.v6PrefixMaskLen ?? 128);
     case 'requestHeaders': {
-      const { descriptorKey: key, skipIfAbsent } = action.value;
+      const { skipIfAbsent } = action.value;
+      const key = octetText(action.value.descriptorKey);
       const name = action.value.headerName.toLowerCase();
       const pseudo = name.startsWith(':') || name === 'host';
       return {
@@ -63,21 +64,23 @@ export function compileRateLimitAction(
       };
     }
     case 'queryParameters': {
-      const { descriptorKey: key, queryParameterName, skipIfAbsent } = action.value;
+      const { skipIfAbsent } = action.value;
+      const key = octetText(action.value.descriptorKey);
+      const name = octetText(action.value.queryParameterName);
       return {
         entry({ head }) {
-          const value = queryParameter(head.path, queryParameterName);
+          const value = decodedQueryParameter(head.path, name);
           return value === null ? absent(skipIfAbsent) : { key, value };
         },
       };
     }
     case 'genericKey': {
-      const key = action.value.descriptorKey || 'generic_key';
+      const key = octetText(action.value.descriptorKey) || 'generic_key';
       const value = descriptorValue(action.value.descriptorValue, action.value.defaultValue, 'generic_key', formats);
       return { entry: (input) => keyed(key, value(input)) };
     }
     case 'headerValueMatch': {
-      const key = action.value.descriptorKey || 'header_match';
+      const key = octetText(action.value.descriptorKey) || 'header_match';
       const value = descriptorValue(
         action.value.descriptorValue,
         action.value.defaultValue,
@@ -91,7 +94,7 @@ export function compileRateLimitAction(
       };
     }
     case 'queryParameterValueMatch': {
-      const key = action.value.descriptorKey || 'query_match';
+      const key = octetText(action.value.descriptorKey) || 'query_match';
       const value = descriptorValue(
         action.value.descriptorValue,
         action.value.defaultValue,
@@ -101,6 +104,7 @@ export function compileRateLimitAction(
       const parameters = compileQueryMatchers(
         action.value.queryParameters,
         'query_parameter_value_match.query_parameters',
+        decodedQueryParameter,
       );
       const expect = action.value.expectMatch ?? true;
       return {
@@ -110,7 +114,7 @@ export function compileRateLimitAction(
     }
     case 'remoteAddressMatch': {
       const { addressMatcher: matcher, descriptorValue: text, defaultValue } = action.value;
-      const key = action.value.descriptorKey || 'remote_address_match';
+      const key = octetText(action.value.descriptorKey) || 'remote_address_match';
       const value = descriptorValue(text, defaultValue, 'remote_address_match', true);
       const set = new IpSet(matcher?.ranges ?? [], 'remote_address_match.address_matcher.ranges');
       const wanted = !(matcher?.invertMatch ?? false);
@@ -150,13 +154,10 @@ function maskedAddress(v4: number, v6: number): RateLimitAction {
   return {
     entry({ streamInfo: { downstreamRemoteAddress: address } }) {
       if (address.kind !== 'ip') return null;
-      const length = isIPv6(address.host) ? v6 : v4;
-      const octets = ipaddr.parse(address.host).toByteArray();
-      for (let i = 0; i < octets.length; i++) {
-        const kept = Math.max(0, Math.min(8, length - i * 8));
-        octets[i] = octets[i]! & (0xff00 >> kept) & 0xff;
-      }
-      return { key: 'masked_remote_address', value: `${ipaddr.fromByteArray(octets).toString()}/${length}` };
+      const ip = parseIp(address.host);
+      if (ip === null) return null;
+      const length = ip.family === 6 ? v6 : v4;
+      return { key: 'masked_remote_address', value: `${formatIp(maskIp(ip, length))}/${length}` };
     },
   };
 }
@@ -167,7 +168,11 @@ function descriptorValue(
   path: string,
   formats: boolean,
 ): (input: RateLimitInput) => string {
-  if (!formats || !text.includes('%')) return () => text || fallback;
+  const otherwise = octetText(fallback);
+  if (!formats || !text.includes('%')) {
+    const constant = octetText(text) || otherwise;
+    return () => constant;
+  }
   let format: Formatter;
   try {
     format = compileFormat(text, true);
@@ -175,7 +180,7 @@ function descriptorValue(
     if (error instanceof ConfigError) throw new ConfigError(`${path}.descriptor_value`, error.problem);
     throw error;
   }
-  return ({ head, streamInfo }) => format.format(new HeadFormatContext(head, null, streamInfo)) || fallback;
+  return ({ head, streamInfo }) => format.format(new HeadFormatContext(head, null, streamInfo)) || otherwise;
 }
 
 function fromMetadata(
@@ -185,6 +190,7 @@ function fromMetadata(
   ofRoute: boolean,
   skipIfAbsent: boolean,
 ): RateLimitAction {
+  const ownKey = octetText(key);
   const namespace = metadataKey?.key ?? '';
   const path = (metadataKey?.path ?? []).map(({ segment }) => String(segment.value ?? ''));
   return {
@@ -192,7 +198,7 @@ function fromMetadata(
       const source = ofRoute ? (streamInfo.route?.metadata ?? null) : streamInfo.dynamicMetadata;
       const found = metadataValue(source, namespace, path);
       const value = typeof found === 'string' && found !== '' ? found : fallback;
-      return value === '' ? absent(skipIfAbsent) : { key, value };
+      return value === '' ? absent(skipIfAbsent) : { key: ownKey, value: octetText(value) };
     },
   };
 }

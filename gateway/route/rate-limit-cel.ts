@@ -1,4 +1,5 @@
 import { type CelResult, isCelError } from '@bufbuild/cel';
+import { octetText } from '#gateway/base/octet-text.ts';
 import { ConfigError, joinPath } from '#gateway/config/diagnostics.ts';
 import { typeNameOf, unpackAny } from '#gateway/proto/registry.ts';
 import type { TypedExtensionConfig } from '#proto-types/envoy/config/core/v3/extension_pb.ts';
@@ -13,7 +14,8 @@ export function compileCelDescriptor({ typedConfig }: TypedExtensionConfig): Rat
   const type = typedConfig === undefined ? '' : typeNameOf(typedConfig);
   if (typedConfig === undefined || type !== configType)
     throw new ConfigError('extension.typed_config', `there is no rate limit descriptor extension of type '${type}'`);
-  const { descriptorKey: key, skipIfError, exprSpecifier } = unpackAny<Descriptor>(typedConfig);
+  const { descriptorKey, skipIfError, exprSpecifier } = unpackAny<Descriptor>(typedConfig);
+  const key = octetText(descriptorKey);
   const evaluate = compiled(exprSpecifier);
   return {
     entry({ head, streamInfo }) {

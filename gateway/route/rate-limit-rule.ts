@@ -21,6 +21,10 @@ const units: readonly string[] = ['UNKNOWN', 'SECOND', 'MINUTE', 'HOUR', 'DAY', 
 /** Envoy's runtime flag for command operators in `descriptor_value`; off unless set. */
 const formatFlag = 'envoy.reloadable_features.enable_formatter_for_ratelimit_action_descriptor_value';
 
+/** The most that `hits_addend.format` may come to, and the numbers that it reads; the rest behind the point does not count. */
+const mostHits = 1_000_000_000;
+const decimal = /^(?:[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|0x[\da-f]+)$/i;
+
 /** RateLimit.XRateLimitOption, by number. */
 const xRateLimitOptions: readonly (boolean | null)[] = [null, false, true];
 
@@ -71,7 +75,6 @@ class CompiledRule implements RateLimitRule {
       if (entry === null) return null;
       if (entry !== 'skip') entries.push(entry);
     }
-    if (entries.length === 0) return null;
     const limit = this.#limit === null ? null : this.#limit(streamInfo);
     const hitsAddend = this.#hits === null ? null : this.#hits(head, response, streamInfo);
     if (this.#hits !== null && hitsAddend === null) return null;
@@ -135,7 +138,7 @@ function compileHits({ hitsAddend }: RateLimit): HitsSource | null {
   }
   return (head, response, streamInfo) => {
     const text = format.format(new HeadFormatContext(head, response, streamInfo));
-    const hits = Number(text);
-    return text !== '' && Number.isInteger(hits) && hits >= 0 && hits <= 1_000_000_000 ? hits : null;
+    const hits = decimal.test(text) ? Number(text) : Number.NaN;
+    return hits >= 0 && hits <= mostHits ? Math.floor(hits) : null;
   };
 }

@@ -1,6 +1,7 @@
 import type { JsonValue } from '#gateway/api/stream-info.ts';
-import { headerValueText } from '#gateway/config/header-value.ts';
+import { octetText } from '#gateway/base/octet-text.ts';
 import { decodeMessage } from '#gateway/proto/registry.ts';
+import { latin1Slice } from '#gateway/runtime/latin1.ts';
 import type { HeaderValue } from '#proto-types/envoy/config/core/v3/base_pb.ts';
 import type { RateLimitResponse } from '#proto-types/envoy/service/ratelimit/v3/rls_pb.ts';
 
@@ -9,6 +10,7 @@ export interface DescriptorStatus {
   code: number;
   /** False: no limit applies to it. */
   limited: boolean;
+  /** Octet text, as it goes into headers. */
   name: string;
   requestsPerUnit: number;
   /** RateLimitResponse.RateLimit.Unit. */
@@ -18,7 +20,7 @@ export interface DescriptorStatus {
   resetSeconds: number;
 }
 
-/** The service's answer. Header lists are `[name, value, ...]`. */
+/** The service's answer. Header lists are `[name, value, ...]`, values in octet text. */
 export interface RateLimitAnswer {
   /** RateLimitResponse.Code: 1 OK, 2 OVER_LIMIT. */
   code: number;
@@ -30,8 +32,6 @@ export interface RateLimitAnswer {
 }
 
 const responseType = 'envoy.service.ratelimit.v3.RateLimitResponse';
-
-const text = new TextDecoder();
 
 // The message being read, where, and whether the fast way has met something it does not know.
 let bytes: Uint8Array = new Uint8Array(0);
@@ -57,7 +57,7 @@ export function readByRegistry(message: Uint8Array): RateLimitAnswer | null {
     statuses: decoded.statuses.map((status) => ({
       code: status.code,
       limited: status.currentLimit !== undefined,
-      name: status.currentLimit?.name ?? '',
+      name: octetText(status.currentLimit?.name ?? ''),
       requestsPerUnit: status.currentLimit?.requestsPerUnit ?? 0,
       unit: status.currentLimit?.unit ?? 0,
       remaining: status.limitRemaining,
@@ -70,8 +70,9 @@ export function readByRegistry(message: Uint8Array): RateLimitAnswer | null {
   };
 }
 
-function headerPair(header: HeaderValue): [string, string] {
-  return [header.key.toLowerCase(), headerValueText(header)];
+// Envoy does not look at raw_value here.
+function headerPair({ key, value }: HeaderValue): [string, string] {
+  return [key.toLowerCase(), octetText(value)];
 }
 
 function readSimple(message: Uint8Array): RateLimitAnswer {
@@ -173,7 +174,7 @@ function readText(end: number): string {
   if (refused) return '';
   const start = at;
   at = end;
-  return text.decode(bytes.subarray(start, end));
+  return latin1Slice(bytes, start, end);
 }
 
 /** The end of a length-delimited field that starts here. */

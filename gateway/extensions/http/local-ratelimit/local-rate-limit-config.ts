@@ -2,6 +2,7 @@ import type { ConnectionInfo } from '#gateway/api/connection.ts';
 import type { ExtensionContext, RuntimeFlags } from '#gateway/api/context.ts';
 import type { RateLimitRule } from '#gateway/api/route.ts';
 import type { ClusterManager } from '#gateway/api/upstream.ts';
+import { octetText } from '#gateway/base/octet-text.ts';
 import type { BucketSettings } from '#gateway/base/token-bucket.ts';
 import { type Fraction, fractionTakes, readRuntimeFraction } from '#gateway/config/fraction.ts';
 import { durationMs } from '#gateway/proto/duration-ms.ts';
@@ -11,6 +12,7 @@ import type { Clock } from '#gateway/runtime/clock.ts';
 import type { Random } from '#gateway/runtime/random.ts';
 import type { Counter } from '#gateway/stats/stats.ts';
 import type { HeaderValueOption } from '#proto-types/envoy/config/core/v3/base_pb.ts';
+import type { RateLimitDescriptor_Entry } from '#proto-types/envoy/extensions/common/ratelimit/v3/ratelimit_pb.ts';
 import type { LocalRateLimit } from '#proto-types/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.ts';
 import type { TokenBucket as BucketMessage } from '#proto-types/envoy/type/v3/token_bucket_pb.ts';
 import { descriptorKey, type LimitedDescriptor, type LimiterSettings, LocalLimiter } from './local-limiter.ts';
@@ -144,7 +146,8 @@ function limiterSettings(message: LocalRateLimit, { diagnostics }: ExtensionCont
     if (tokenBucket === undefined) at.error('token_bucket', 'token_bucket is required');
     else if (durationMs(tokenBucket.fillInterval, 0) < minFillMs)
       at.error('token_bucket.fill_interval', `fill_interval must be at least ${minFillMs} ms`);
-    else descriptors.push({ entries, bucket: bucketSettings(tokenBucket), shadow: shadowMode });
+    else
+      descriptors.push({ entries: entries.map(octetEntry), bucket: bucketSettings(tokenBucket), shadow: shadowMode });
   });
   const { tokenBucket } = message;
   if (tokenBucket !== undefined && durationMs(tokenBucket.fillInterval, 0) < minFillMs)
@@ -155,6 +158,11 @@ function limiterSettings(message: LocalRateLimit, { diagnostics }: ExtensionCont
     alwaysConsumeDefault: message.alwaysConsumeDefaultTokenBucket ?? true,
     maxDynamic: message.maxDynamicDescriptors ?? defaultDynamicDescriptors,
   };
+}
+
+// Entries of requests are octet text.
+function octetEntry({ key, value }: RateLimitDescriptor_Entry): LimitedDescriptor['entries'][number] {
+  return { key: octetText(key), value: octetText(value) };
 }
 
 function bucketSettings({ maxTokens, tokensPerFill, fillInterval }: BucketMessage): BucketSettings {

@@ -1,6 +1,7 @@
 import type { GrpcAsyncClient } from '#gateway/api/async-client.ts';
 import type { ExtensionContext, RuntimeFlags } from '#gateway/api/context.ts';
 import type { RateLimitRule } from '#gateway/api/route.ts';
+import { octetText } from '#gateway/base/octet-text.ts';
 import { type Fraction, fractionTakes, readRuntimeFraction } from '#gateway/config/fraction.ts';
 import { durationMs } from '#gateway/proto/duration-ms.ts';
 import type { HeaderMutations } from '#gateway/route/header-mutations.ts';
@@ -74,7 +75,7 @@ export class RateLimitConfig {
 
   constructor(message: RateLimit, context: ExtensionContext) {
     const { server, diagnostics } = context;
-    this.domain = message.domain;
+    this.domain = octetText(message.domain);
     this.stage = message.stage;
     this.requestType = message.requestType === '' ? 'both' : message.requestType;
     this.timeoutMs = durationMs(message.timeout, defaultTimeoutMs);
@@ -160,7 +161,7 @@ export function createRateLimitRouteConfig(
   return {
     virtualHostLimits: virtualHostOptions[message.vhRateLimits as number] ?? 'override',
     rules: own.length === 0 ? null : rules,
-    domain: message.domain,
+    domain: octetText(message.domain),
   };
 }
 

@@ -13,6 +13,7 @@ import type { RateLimitDescriptor, RateLimitRule, Route } from '#gateway/api/rou
 import type { Cancellable, ClusterInfo } from '#gateway/api/upstream.ts';
 import type { RequestHead, ResponseHead } from '#gateway/protocol/headers/message-head.ts';
 import { HeadFormatContext } from '#gateway/route/format-context.ts';
+import { addHeader } from '#gateway/route/head-fields.ts';
 import { writeRateLimitRequest } from '#gateway/route/rate-limit-call/request-writer.ts';
 import { type RateLimitAnswer, readRateLimitResponse } from '#gateway/route/rate-limit-call/response-reader.ts';
 import type { RateLimitConfig, RateLimitRouteConfig } from './rate-limit-config.ts';
@@ -21,6 +22,7 @@ import { xRateLimitHeaders } from './x-rate-limit-headers.ts';
 const method = '/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit';
 const overLimit = 2;
 const noBody = '';
+const rateLimited = 'x-envoy-ratelimited';
 
 /** Asks the rate-limit service about a request before it goes on. Envoy's ratelimit filter. */
 export class RateLimitFilter implements StreamDecoderFilter, StreamEncoderFilter, GrpcUnaryCallbacks {
@@ -90,7 +92,7 @@ export class RateLimitFilter implements StreamDecoderFilter, StreamEncoderFilter
       this.#call = null;
       return;
     }
-    if (this.#head !== null) this.#reportAtEnd(this.#head);
+    if (this.#head !== null && this.#cluster !== null) this.#reportAtEnd(this.#head);
   }
 
   /** @see GrpcUnaryCallbacks */
@@ -132,25 +134,23 @@ export class RateLimitFilter implements StreamDecoderFilter, StreamEncoderFilter
 
   #descriptors(route: Route, head: RequestHead, atEnd: boolean): RateLimitDescriptor[] {
     const found: RateLimitDescriptor[] = [];
-    if (this.#config.rules !== null) {
-      this.#collect(this.#config.rules, route, head, atEnd, found);
-      return found;
-    }
     const perRoute = this.#callbacks.routeConfig() as RateLimitRouteConfig | null;
-    if (perRoute !== null && perRoute.rules !== null) {
-      this.#collect(perRoute.rules, route, head, atEnd, found);
+    const own = perRoute?.rules ?? this.#config.rules;
+    if (own !== null) {
+      for (const rule of own) this.#apply(rule, route, head, atEnd, found);
       return found;
     }
     const entry = route.entry!;
-    this.#collect(entry.rateLimits, route, head, atEnd, found);
+    this.#applyStage(entry.rateLimits, route, head, atEnd, found);
     const option = entry.includeVirtualHostRateLimits ? 'include' : (perRoute?.virtualHostLimits ?? 'override');
     if (option === 'include' || (option === 'override' && entry.rateLimits.length === 0)) {
-      this.#collect(route.virtualHost.rateLimits, route, head, atEnd, found);
+      this.#applyStage(route.virtualHost.rateLimits, route, head, atEnd, found);
     }
     return found;
   }
 
-  #collect(
+  /** Rules of routes and virtual hosts have stages and can be switched off; those of filters apply at any stage. */
+  #applyStage(
     rules: readonly RateLimitRule[],
     route: Route,
     head: RequestHead,
@@ -159,15 +159,20 @@ export class RateLimitFilter implements StreamDecoderFilter, StreamEncoderFilter
   ): void {
     const { stage, runtime } = this.#config;
     for (const rule of rules) {
-      if (rule.stage !== stage || rule.applyOnStreamDone !== atEnd) continue;
+      if (rule.stage !== stage) continue;
       if (rule.disableKey !== '' && !runtime.enabled(`ratelimit.${rule.disableKey}.http_filter_enabled`, 100, 100, 0)) {
         continue;
       }
-      const descriptor = rule.descriptor(head, this.#callbacks.streamInfo, route.entry, this.#response);
-      if (descriptor === null) continue;
-      into.push(descriptor);
-      if (!atEnd) this.#headerOptions.push(rule.xRateLimitHeaders);
+      this.#apply(rule, route, head, atEnd, into);
     }
+  }
+
+  #apply(rule: RateLimitRule, route: Route, head: RequestHead, atEnd: boolean, into: RateLimitDescriptor[]): void {
+    if (rule.applyOnStreamDone !== atEnd) return;
+    const descriptor = rule.descriptor(head, this.#callbacks.streamInfo, route.entry, this.#response);
+    if (descriptor === null) return;
+    into.push(descriptor);
+    if (!atEnd) this.#headerOptions.push(rule.xRateLimitHeaders);
   }
 
   #onAnswer(answer: RateLimitAnswer): void {
@@ -183,12 +188,12 @@ export class RateLimitFilter implements StreamDecoderFilter, StreamEncoderFilter
     if (over) {
       stats.overLimit.inc();
       cluster.stats.chargeResponse(config.limitedStatus, true, false, '');
-      if (config.tellRateLimited) answer.responseHeaders.push('x-envoy-ratelimited', 'true');
+      if (config.tellRateLimited) tellRateLimited(answer.responseHeaders);
     } else {
       stats.ok.inc();
     }
-    const told = answer.statuses.filter((_, i) => this.#headerOptions[i] ?? config.xRateLimitHeaders);
-    if (told.length > 0) answer.responseHeaders.push(...xRateLimitHeaders(told));
+    const told = xRateLimitHeaders(answer.statuses, this.#headerOptions, config.xRateLimitHeaders);
+    if (told.length > 0) answer.responseHeaders.push(...told);
     if (over && config.enforced) {
       this.#state = 'responded';
       streamInfo.setFlag(ResponseFlag.RateLimited);
@@ -196,7 +201,8 @@ export class RateLimitFilter implements StreamDecoderFilter, StreamEncoderFilter
         grpcStatus: config.grpcStatus,
         modifyHeaders: (head) => {
           this.#addResponseHeaders(head, true);
-          if (config.retryAfter) head.headers.setIfAbsent('retry-after', String(retryAfterSeconds(answer)));
+          const seconds = config.retryAfter ? retryAfterSeconds(answer) : 0;
+          if (seconds > 0) head.headers.setIfAbsent('retry-after', String(seconds));
           config.headersToAdd?.apply(head, new HeadFormatContext(this.#head!, head, streamInfo));
         },
       });
@@ -223,7 +229,7 @@ export class RateLimitFilter implements StreamDecoderFilter, StreamEncoderFilter
 
   #goOn(requestHeaders: readonly string[]): void {
     for (let i = 0; i < requestHeaders.length; i += 2) {
-      this.#head!.headers.add(requestHeaders[i]!, requestHeaders[i + 1]!);
+      addHeader(this.#head!, requestHeaders[i]!, requestHeaders[i + 1]!);
     }
     if (!this.#initiating) this.#callbacks.continueDecoding();
   }
@@ -232,11 +238,10 @@ export class RateLimitFilter implements StreamDecoderFilter, StreamEncoderFilter
     const added = this.#responseHeaders;
     if (added === null) return;
     this.#responseHeaders = null;
-    const { headers } = head;
+    // The service knows better than the local reply what its body is.
+    if (localReply && names(added, 'content-type')) head.headers.remove('content-type');
     for (let i = 0; i < added.length; i += 2) {
-      // The service knows better than the local reply what its body is.
-      if (localReply && added[i] === 'content-type') headers.set('content-type', added[i + 1]!);
-      else headers.add(added[i]!, added[i + 1]!);
+      addHeader(head, added[i]!, added[i + 1]!);
     }
   }
 
@@ -249,11 +254,23 @@ export class RateLimitFilter implements StreamDecoderFilter, StreamEncoderFilter
   }
 }
 
-/** Seconds until every limit that was exceeded begins anew; at least one. */
+/** Seconds until every limit that was exceeded begins anew, at least one; 0 when the service names no such limit. */
 function retryAfterSeconds({ statuses }: RateLimitAnswer): number {
-  let seconds = 1;
-  for (const { code, resetSeconds } of statuses) if (code === overLimit) seconds = Math.max(seconds, resetSeconds);
+  let seconds = 0;
+  for (const { code, resetSeconds } of statuses) if (code === overLimit) seconds = Math.max(seconds, resetSeconds, 1);
   return seconds;
+}
+
+function names(headers: readonly string[], name: string): boolean {
+  for (let i = 0; i < headers.length; i += 2) if (headers[i] === name) return true;
+  return false;
+}
+
+/** Says that a limit was exceeded, in place of what the service says of it. */
+function tellRateLimited(responseHeaders: string[]): void {
+  for (let i = responseHeaders.length - 2; i >= 0; i -= 2)
+    if (responseHeaders[i] === rateLimited) responseHeaders.splice(i, 2);
+  responseHeaders.push(rateLimited, 'true');
 }
 
 const deaf: GrpcUnaryCallbacks = { onSuccess(): void {}, onFailure(): void {} };

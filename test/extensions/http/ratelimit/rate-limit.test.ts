@@ -113,11 +113,15 @@ describe('rate-limit response reader', () => {
 describe('x-ratelimit headers', () => {
   it('show the descriptor with the least left, and the policies of all', () => {
     const base = { code: 1, limited: true, resetSeconds: 30, name: '' };
-    const headers = xRateLimitHeaders([
-      { ...base, requestsPerUnit: 10, unit: 1, remaining: 5 },
-      { ...base, requestsPerUnit: 1000, unit: 3, remaining: 2, name: 'hourly' },
-      { ...base, limited: false, requestsPerUnit: 0, unit: 0, remaining: 0 },
-    ]);
+    const headers = xRateLimitHeaders(
+      [
+        { ...base, requestsPerUnit: 10, unit: 1, remaining: 5 },
+        { ...base, requestsPerUnit: 1000, unit: 3, remaining: 2, name: 'hourly' },
+        { ...base, limited: false, requestsPerUnit: 0, unit: 0, remaining: 0 },
+      ],
+      [],
+      true,
+    );
     assert.deepEqual(headers, [
       'x-ratelimit-limit',
       '1000, 10;w=1, 1000;w=3600;name="hourly"',
@@ -126,7 +130,23 @@ describe('x-ratelimit headers', () => {
       'x-ratelimit-reset',
       '30',
     ]);
-    assert.deepEqual(xRateLimitHeaders([]), []);
+    assert.deepEqual(xRateLimitHeaders([], [], true), []);
+  });
+
+  it('are left out when the descriptor with the least left is not to be told', () => {
+    const status = { code: 1, limited: true, resetSeconds: 30, name: '', unit: 1 };
+    const statuses = [
+      { ...status, requestsPerUnit: 10, remaining: 5 },
+      { ...status, requestsPerUnit: 20, remaining: 7 },
+    ];
+    const limit = (options: readonly (boolean | null)[], otherwise: boolean): string | undefined =>
+      xRateLimitHeaders(statuses, options, otherwise)[1];
+    assert.equal(limit([false, true], true), undefined);
+    assert.equal(limit([true, false], true), '10, 10;w=1');
+    assert.equal(limit([null, true], false), undefined);
+    assert.equal(limit([true, null], false), '10, 10;w=1');
+    // More answers than descriptors.
+    assert.equal(limit([null], true), '10, 10;w=1, 20;w=1');
   });
 });
 
@@ -274,6 +294,100 @@ describe('ratelimit filter', () => {
     assert.equal(keys({ rateLimits: [rule('other stage', { stage: 1 })] }), 'none');
   });
 
+  it('uses rules of a route before its own, and either at any stage', () => {
+    const ofFilter = {
+      rate_limits: [{ actions: [{ generic_key: { descriptor_key: 'filter', descriptor_value: 'v' } }] }],
+    };
+    const keys = (config: { [key: string]: JsonValue }, perRoute: unknown): string => {
+      const { asked, stream } = setup(config);
+      stream({ rateLimits: [rule('route')] }, {}, perRoute).request(requestHead('GET', '/'));
+      return asked[0]?.request.descriptors.map((d) => d.entries[0]!.key).join() ?? 'none';
+    };
+    const perRoute = { virtualHostLimits: 'override', rules: [rule('own')], domain: '' };
+    assert.equal(keys(ofFilter, null), 'filter');
+    assert.equal(keys({ ...ofFilter, stage: 3 }, null), 'filter');
+    assert.equal(keys({ ...ofFilter, stage: 3 }, perRoute), 'own');
+    assert.equal(keys(ofFilter, { ...perRoute, rules: null }), 'filter');
+  });
+
+  /** What is asked under a rule of the filter, of a request with these headers. */
+  const askedUnder = (json: JsonValue, path: string, ...headers: string[]): unknown => {
+    const { asked, stream } = setup({ rate_limits: [json] });
+    stream().request(requestHead('GET', path, ...headers));
+    const descriptor = asked[0]?.request.descriptors[0];
+    return descriptor && [...descriptor.entries.map(({ key, value }) => `${key}=${value}`), descriptor.hitsAddend];
+  };
+
+  it('asks about a descriptor all of whose entries are left out', () => {
+    const absent = { request_headers: { header_name: 'x-none', descriptor_key: 'k', skip_if_absent: true } };
+    assert.deepEqual(askedUnder({ actions: [absent] }, '/'), [undefined]);
+  });
+
+  it('takes query parameters percent-decoded', () => {
+    const action = { query_parameters: { query_parameter_name: 'ü', descriptor_key: 'k' } };
+    assert.deepEqual(askedUnder({ actions: [action] }, '/?%C3%BC=z%C3%BCrich'), ['k=zürich', undefined]);
+    const parameters = [{ name: 'a b', string_match: { exact: 'é' } }];
+    const match = { query_parameter_value_match: { descriptor_value: 'v', query_parameters: parameters } };
+    assert.deepEqual(askedUnder({ actions: [match] }, '/?a%20b=%c3%a9'), ['query_match=v', undefined]);
+  });
+
+  it('reads hits as numbers, without what is behind the point', () => {
+    const json = { actions: [{ generic_key: { descriptor_value: 'v' } }], hits_addend: { format: '%REQ(x-hits)%' } };
+    const hits: readonly (readonly [text: string, hits: number | null])[] = [
+      ['7', 7],
+      ['4.9', 4],
+      ['1e-1', 0],
+      ['0x1F', 31],
+      ['1000000000', 1_000_000_000],
+      ['1000000001', null],
+      ['-1', null],
+      ['0b1', null],
+      ['NaN', null],
+      ['', null],
+    ];
+    for (const [text, wanted] of hits) {
+      const asked = askedUnder(json, '/', 'x-hits', text);
+      assert.deepEqual(asked, wanted === null ? undefined : ['generic_key=v', BigInt(wanted)], text);
+    }
+  });
+
+  it('tells when to come again only when the service names a limit that was exceeded', () => {
+    const retryAfter = (...statuses: JsonValue[]): string | null | undefined => {
+      const { asked, stream } = setup({ enable_retry_after_header: true });
+      const one = stream();
+      one.request(requestHead('GET', '/'));
+      asked[0]!.answer.onSuccess(answerOf({ overall_code: 'OVER_LIMIT', statuses }));
+      return one.responseHead?.headers.get('retry-after');
+    };
+    assert.equal(retryAfter(), null);
+    assert.equal(retryAfter({ code: 'OK', duration_until_reset: '9s' }), null);
+    assert.equal(retryAfter({ code: 'OVER_LIMIT' }), '1');
+    assert.equal(retryAfter({ code: 'OVER_LIMIT', duration_until_reset: '9s' }), '9');
+  });
+
+  it("joins the service's headers to those that are kept as one entry, and says itself that a limit was exceeded", () => {
+    const { asked, stream } = setup();
+    const one = stream();
+    one.request(requestHead('GET', '/', 'user-agent', 'mine'));
+    const headers = [
+      { key: 'content-type', value: 'text/a' },
+      { key: 'x-envoy-ratelimited', value: 'perhaps' },
+      { key: 'x-name', value: 'ü' },
+      { key: 'x-raw', raw_value: Buffer.from('raw').toString('base64') },
+    ];
+    asked[0]!.answer.onSuccess(answerOf({ overall_code: 'OVER_LIMIT', response_headers_to_add: headers }));
+    const told = one.responseHead!.headers;
+    assert.deepEqual(told.getAll('content-type'), ['text/a']);
+    assert.deepEqual(told.getAll('x-envoy-ratelimited'), ['true']);
+    assert.equal(told.get('x-name'), '\xc3\xbc');
+    assert.equal(told.get('x-raw'), '');
+    const two = stream();
+    two.request(requestHead('GET', '/', 'user-agent', 'mine'));
+    const more = ['theirs', ''].map((value) => ({ key: 'User-Agent', value }));
+    asked[1]!.answer.onSuccess(answerOf({ overall_code: 'OK', request_headers_to_add: more }));
+    assert.deepEqual(two.requestHead!.headers.getAll('user-agent'), ['mine,theirs']);
+  });
+
   it('does not ask for what it is not meant for', () => {
     const { asked, stream } = setup({ request_type: 'internal' });
     assert.equal(stream().request(requestHead('GET', '/')), 0);
@@ -296,6 +410,11 @@ describe('ratelimit filter', () => {
     assert.equal(late.request(requestHead('GET', '/')), 0);
     late.filter.onDestroy();
     assert.equal(asked[1]!.request.descriptors[0]!.entries[0]!.key, 'done');
+    const nowhere = stream({ rateLimits: [rule('done', { applyOnStreamDone: true })] });
+    nowhere.clusterInfo = null;
+    nowhere.request(requestHead('GET', '/'));
+    nowhere.filter.onDestroy();
+    assert.equal(asked.length, 2);
   });
 
   it("adds headers to the upstream's response too", () => {
