@@ -12,6 +12,9 @@ const commands: { readonly [name: string]: (argv: readonly string[], loaders: In
   help: () => run(['--help']),
 };
 
+/** What `sluice` knows: `bin/sluice.mjs` hands certs and ratelimit to programs of their own, and `certs check` to this one. */
+const knownNames = [...Object.keys(commands).filter((name) => name !== 'certs-check'), 'certs', 'ratelimit'];
+
 /** Runs the command that the arguments name; without a name, `run`. `loaders`: see `run`. */
 export function runCommand(argv: readonly string[], loaders: InProcessLoaders = {}): void {
   const first = argv[0];
@@ -24,7 +27,7 @@ export function runCommand(argv: readonly string[], loaders: InProcessLoaders = 
     command(argv.slice(1), loaders);
     return;
   }
-  const near = nearestName(first, Object.keys(commands));
-  const hint = near === null ? `commands are ${Object.keys(commands).join(', ')}` : `did you mean ${near}?`;
+  const near = nearestName(first, knownNames);
+  const hint = near === null ? `commands are ${knownNames.join(', ')}` : `did you mean ${near}?`;
   writeStderr(`sluice: unknown command '${first}'; ${hint}\n`, () => exitProcess(1));
 }

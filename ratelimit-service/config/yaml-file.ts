@@ -49,8 +49,8 @@ export interface RawConfig {
   readonly descriptors: readonly RawDescriptor[];
 }
 
-/** One list for every level of the file, as in the reference service. */
-const knownKeys: ReadonlySet<string> = new Set([
+/** What a file may say: one list for every level, as in the reference service. */
+export const knownKeys: ReadonlySet<string> = new Set([
   'domain',
   'key',
   'value',

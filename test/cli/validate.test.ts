@@ -69,6 +69,8 @@ describe('sluice validate', () => {
   test('a file that is not there, no file at all, an unknown command', () => {
     assert.match(run(['validate', '-c', 'none.yaml']).err, /cannot read 'none\.yaml'/);
     assert.match(run(['validate']).err, /one of --config-path and --config-yaml is required/);
+    assert.match(run(['rattelimit']).err, /unknown command 'rattelimit'; did you mean ratelimit\?/);
+    assert.match(run(['dance']).err, /commands are run, validate, help, certs, ratelimit\n/);
     assert.match(run(['validat']).err, /unknown command 'validat'; did you mean validate\?/);
   });
 
