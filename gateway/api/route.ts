@@ -46,7 +46,7 @@ export interface RetryPolicy {
 
 /** Whether a head has the headers that a compiled HeaderMatcher asks for. */
 export interface HeaderPredicate {
-  matches(head: { get(name: string): string | null }): boolean;
+  matches(head: RequestHead | ResponseHead): boolean;
 }
 
 /** One descriptor: what the rate-limit service is asked. */

@@ -1,8 +1,8 @@
 import type { Formatter, FormatterContext } from '#gateway/api/access-log.ts';
 import type { JsonValue } from '#gateway/api/stream-info.ts';
+import { octetText } from '#gateway/base/octet-text.ts';
 import { ConfigError, joinPath } from '#gateway/config/diagnostics.ts';
 import { compileParts } from './compile-format.ts';
-import { octetText } from './octet-text.ts';
 import type { Provider } from './provider.ts';
 
 /** Appends a JSON value to `out`; answers null where it is to be left out. */

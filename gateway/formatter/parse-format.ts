@@ -1,6 +1,6 @@
+import { octetText } from '#gateway/base/octet-text.ts';
 import { type ReadOperator, splitOperators } from '#gateway/base/split-operators.ts';
 import { ConfigError } from '#gateway/config/diagnostics.ts';
-import { octetText } from './octet-text.ts';
 
 /** One command operator of a format text: `%NAME(params):maxLength%`. */
 export interface FormatCommand {

@@ -1,7 +1,7 @@
 import type { FormatterContext } from '#gateway/api/access-log.ts';
 import type { JsonValue } from '#gateway/api/stream-info.ts';
+import { octetText } from '#gateway/base/octet-text.ts';
 import { ConfigError } from '#gateway/config/diagnostics.ts';
-import { octetText } from './octet-text.ts';
 
 /** A compiled command operator: what it says about a stream. Pure. */
 export interface Provider {

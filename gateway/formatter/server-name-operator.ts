@@ -1,6 +1,6 @@
 import type { FormatterContext } from '#gateway/api/access-log.ts';
+import { octetText } from '#gateway/base/octet-text.ts';
 import { ConfigError } from '#gateway/config/diagnostics.ts';
-import { octetText } from './octet-text.ts';
 import { type Operator, textProvider } from './provider.ts';
 
 type NameOf = (context: FormatterContext) => string | null;

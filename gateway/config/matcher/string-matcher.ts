@@ -1,3 +1,4 @@
+import { octetText } from '#gateway/base/octet-text.ts';
 import type { StringMatcher } from '#proto-types/envoy/type/matcher/v3/string_pb.ts';
 import { ConfigError } from '../diagnostics.ts';
 import { compileRegex } from './regex.ts';
@@ -16,18 +17,23 @@ class TestedString implements StringPredicate {
   }
 }
 
-/** Compiles a StringMatcher. Throws ConfigError with a path relative to the message. */
-export function compileStringMatcher(message: StringMatcher): StringPredicate {
+/**
+ * Compiles a StringMatcher; `ofOctets`: for what stands in octet text, as headers and paths do. Throws ConfigError with a path
+ * relative to the message.
+ */
+export function compileStringMatcher(message: StringMatcher, ofOctets = false): StringPredicate {
   const { matchPattern, ignoreCase } = message;
+  const compare = (wanted: string, test: (text: string, wanted: string) => boolean): StringPredicate =>
+    new TestedString(comparison(ofOctets ? octetText(wanted) : wanted, ignoreCase, test));
   switch (matchPattern.case) {
     case 'exact':
-      return new TestedString(compare(matchPattern.value, ignoreCase, (text, wanted) => text === wanted));
+      return compare(matchPattern.value, (text, wanted) => text === wanted);
     case 'prefix':
-      return new TestedString(compare(matchPattern.value, ignoreCase, (text, wanted) => text.startsWith(wanted)));
+      return compare(matchPattern.value, (text, wanted) => text.startsWith(wanted));
     case 'suffix':
-      return new TestedString(compare(matchPattern.value, ignoreCase, (text, wanted) => text.endsWith(wanted)));
+      return compare(matchPattern.value, (text, wanted) => text.endsWith(wanted));
     case 'contains':
-      return new TestedString(compare(matchPattern.value, ignoreCase, (text, wanted) => text.includes(wanted)));
+      return compare(matchPattern.value, (text, wanted) => text.includes(wanted));
     case 'safeRegex': {
       if (ignoreCase) throw new ConfigError('ignore_case', 'ignore_case has no effect for safe_regex');
       return regexPredicate(matchPattern.value.regex, 'safe_regex.regex');
@@ -48,7 +54,7 @@ export function regexPredicate(pattern: string, path: string): StringPredicate {
   }
 }
 
-function compare(
+function comparison(
   wanted: string,
   ignoreCase: boolean,
   test: (text: string, wanted: string) => boolean,
