@@ -3,6 +3,7 @@ import { nearLimitThreshold } from '../limiter/limit-stats.ts';
 import type { Allocation, QuotaWorld } from './allocation.ts';
 import { Gate, GatedAllocation } from './gated-allocation.ts';
 import type { Holding } from './holding.ts';
+import { type AccountedLimit, JointAccount } from './joint-account.ts';
 import { LimitAccount } from './limit-account.ts';
 import type { MatchedBucket } from './match-bucket.ts';
 import { PlainAllocation, ShadowCount } from './plain-allocation.ts';
@@ -74,16 +75,20 @@ export function createAllocation(
   if (first === undefined || nothing) {
     return { allocation: new PlainAllocation(nothing ? denyAll : allowAll, world), shadows, enforced, limits: all };
   }
+  const accounted = (each: KeyedLimit): AccountedLimit => ({ limit: each.limit, account: account(each) });
+  // Fixed windows can be paid together; a share of a rate says nothing of a number.
+  const together = ({ limit }: KeyedLimit): boolean => limit.kind === 'tokens' && limit.windowed;
+  const paid = together(first) ? enforced.filter(together) : [first];
   let allocation: Allocation;
   if (first.limit.kind === 'tokens') {
-    allocation = new TokenAllocation(first.limit, account(first), holdings, world);
+    allocation = new TokenAllocation(new JointAccount(paid.map(accounted)), holdings, world);
   } else {
     const { windowSeconds } = first.limit;
     const key = keyOf(`p${windowSeconds}:${first.limit.rule.keyTag}`, first.limit, domain, matched, options);
     const demand = new SharedDemand(world.store, world.stats, key, windowSeconds);
     allocation = new RateAllocation(first.limit, account(first), demand, holdings, world);
   }
-  const gates = enforced.slice(1).map((each) => new Gate(each.limit, account(each)));
+  const gates = enforced.filter((each) => !paid.includes(each)).map((each) => new Gate(each.limit, account(each)));
   if (gates.length > 0) allocation = new GatedAllocation(allocation, gates, holdings, world);
   return { allocation, shadows, enforced, limits: all };
 }

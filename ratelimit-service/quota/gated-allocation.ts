@@ -25,8 +25,8 @@ export class Gate {
 }
 
 /**
- * A bucket with several limits: the one of the shortest window is divided, the others count what clients report, and when one is
- * used up the bucket is closed until its window ends. So these can be exceeded by what passes between two reports.
+ * A bucket with limits that cannot be divided together: those of `inner` are, the others count what clients report, and when
+ * one is used up the bucket is closed until its window ends. So these can be exceeded by what passes between two reports.
  */
 export class GatedAllocation implements Allocation, TimerTarget {
   readonly #inner: Allocation;

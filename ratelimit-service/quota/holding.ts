@@ -21,6 +21,10 @@ export class Holding {
   readonly bucket: QuotaBucket;
   /** Requests (or units of a rate) that were taken from the limit for this client. Below 0: it has let through more. */
   held = 0;
+  /** Requests that were taken before a window ended, and are paid on longer limits whose windows go on. */
+  carried = 0;
+  /** When the last window began that they were taken in, Unix seconds. */
+  carriedSince = 0;
   /** Requests a second that it would let through if it could; -1 until that is known. */
   demand = -1;
   /** Requests reported since `demandAtMs`. */

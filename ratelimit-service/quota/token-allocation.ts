@@ -2,7 +2,8 @@ import type { Timer, TimerTarget } from '#gateway/runtime/timers.ts';
 import { type Allocation, extend, mayHaveExpired, type QuotaWorld } from './allocation.ts';
 import { FairLevel } from './fair-level.ts';
 import type { Holding } from './holding.ts';
-import type { LimitAccount } from './limit-account.ts';
+import type { JointAccount, PaidBefore } from './joint-account.ts';
+import type { Taken } from './limit-account.ts';
 import type { PacedTask } from './pacer.ts';
 import type { QuotaLimit } from './quota-limit.ts';
 import { denyAll } from './strategy.ts';
@@ -36,10 +37,12 @@ const longestTimerMs = 3_600_000;
  * when little is left for others it is given just what it wants.
  * Requests that pass between a report and the answer to it are reported next and paid then: they are the only ones that a
  * client lets through beyond what was taken.
+ *
+ * With several limits each request is paid on all of them. When a window ends and another goes on, what is held stays paid
+ * there: it is `carried` until the client is given of the new window.
  */
 export class TokenAllocation implements Allocation, TimerTarget, PacedTask {
-  readonly #limit: QuotaLimit;
-  readonly #account: LimitAccount;
+  readonly #account: JointAccount;
   readonly #world: QuotaWorld;
   readonly #holdings: ReadonlySet<Holding>;
   readonly #level: FairLevel;
@@ -55,14 +58,13 @@ export class TokenAllocation implements Allocation, TimerTarget, PacedTask {
   #left: number = Number.POSITIVE_INFINITY;
   #closed = false;
 
-  constructor(limit: QuotaLimit, account: LimitAccount, holdings: ReadonlySet<Holding>, world: QuotaWorld) {
-    this.#limit = limit;
+  constructor(account: JointAccount, holdings: ReadonlySet<Holding>, world: QuotaWorld) {
     this.#account = account;
     this.#world = world;
     this.#holdings = holdings;
     this.#level = new FairLevel(world.clock, holdings, (holding) => this.#want(holding));
     this.#start = account.start(world.clock.wallMs());
-    this.#windowEnd = limit.windowed ? world.timers.create(this) : null;
+    this.#windowEnd = account.windowed ? world.timers.create(this) : null;
     this.#awaitWindowEnd();
   }
 
@@ -75,8 +77,10 @@ export class TokenAllocation implements Allocation, TimerTarget, PacedTask {
   }
 
   release(holding: Holding): void {
-    if (holding.held > 0 && this.#isCurrent()) this.#account.giveBack(holding.held, this.#start);
+    const now = this.#account.start(this.#world.clock.wallMs());
+    if (holding.held > 0) this.#account.giveBackPaid({ hits: holding.held, since: this.#start }, now);
     holding.held = 0;
+    this.#giveBackCarried(holding, now);
   }
 
   close(): void {
@@ -86,8 +90,10 @@ export class TokenAllocation implements Allocation, TimerTarget, PacedTask {
 
   /** A new window: what is held of the old one is worth nothing any more. */
   onTimer(): void {
-    if (!this.#isCurrent()) {
-      this.#start = this.#account.start(this.#world.clock.wallMs());
+    const now = this.#account.start(this.#world.clock.wallMs());
+    if (now !== this.#start) {
+      for (const holding of this.#holdings) this.#carry(holding, holding.held, this.#start, now);
+      this.#start = now;
       this.#beginAnew();
     }
     this.#awaitWindowEnd();
@@ -95,7 +101,12 @@ export class TokenAllocation implements Allocation, TimerTarget, PacedTask {
 
   /** As if a new window had begun. */
   onReset(limit: QuotaLimit): void {
-    if (limit === this.#limit) this.#beginAnew();
+    if (!this.#account.has(limit)) return;
+    for (const holding of this.#holdings) {
+      this.#account.giveBackToOthers(limit, Math.max(0, holding.held) + holding.carried, this.#start);
+      holding.carried = 0;
+    }
+    this.#beginAnew();
   }
 
   runPaced(holding: Holding | null): void {
@@ -112,17 +123,26 @@ export class TokenAllocation implements Allocation, TimerTarget, PacedTask {
   }
 
   #awaitWindowEnd(): void {
-    const endMs = (this.#start + this.#limit.windowSeconds) * 1000;
+    const endMs = this.#account.end(this.#start) * 1000;
     this.#windowEnd?.enable(Math.min(longestTimerMs, Math.max(1, endMs - this.#world.clock.wallMs())));
   }
 
-  #isCurrent(): boolean {
-    return this.#account.start(this.#world.clock.wallMs()) === this.#start;
+  /** What was taken in windows of which one has ended may be paid already for others. */
+  #carry(holding: Holding, hits: number, since: number, now: number): void {
+    if (hits <= 0 || !this.#account.goesOn(since, now)) return;
+    if (holding.carriedSince !== since) this.#giveBackCarried(holding, now);
+    holding.carried += hits;
+    holding.carriedSince = since;
+  }
+
+  #giveBackCarried(holding: Holding, now: number): void {
+    if (holding.carried > 0) this.#account.giveBackPaid({ hits: holding.carried, since: holding.carriedSince }, now);
+    holding.carried = 0;
   }
 
   /** Requests until the next reports but one; a newcomer wants an equal part. */
   #want({ demand, intervalSeconds }: Holding): number {
-    const { capacity } = this.#limit;
+    const { capacity } = this.#account;
     const clients = this.#holdings.size;
     if (demand < 0) {
       const most = Math.max(newcomerLeast, Math.ceil(capacity / newcomerPart));
@@ -130,17 +150,17 @@ export class TokenAllocation implements Allocation, TimerTarget, PacedTask {
     }
     const least = Math.max(1, Math.floor(capacity / (8 * clients)));
     const ahead = (this.#scarce ? scarceIntervalsAhead : intervalsAhead) * intervalSeconds;
-    const seconds = this.#limit.windowed ? Math.min(ahead, this.#secondsLeft()) : ahead;
+    const seconds = this.#account.windowed ? Math.min(ahead, this.#secondsLeft()) : ahead;
     return Math.min(capacity, Math.ceil(demand * growth * seconds) + least);
   }
 
   get #scarce(): boolean {
-    return this.#left * scarceParts < this.#limit.capacity;
+    return this.#left * scarceParts < this.#account.capacity;
   }
 
-  /** Until the window ends. */
+  /** Until a window ends. */
   #secondsLeft(): number {
-    return Math.max(0, this.#start + this.#limit.windowSeconds - this.#world.clock.wallMs() / 1000);
+    return Math.max(0, this.#account.end(this.#start) - this.#world.clock.wallMs() / 1000);
   }
 
   #fairWant(holding: Holding): number {
@@ -158,30 +178,32 @@ export class TokenAllocation implements Allocation, TimerTarget, PacedTask {
     } else if (holding.held > 0 && holding.held >= enough) this.#tell(holding, false);
     else {
       holding.pending = true;
-      this.#account.take(want - holding.held, this.#start, (taken, start, left) =>
-        this.#onTaken(holding, taken, start, left),
-      );
+      const paid = { hits: holding.carried, since: holding.carriedSince };
+      holding.carried = 0;
+      const taken: Taken = (hits, start, left) => this.#onTaken(holding, hits, start, left, paid);
+      this.#account.take(want - holding.held, this.#start, taken, paid);
     }
   }
 
-  #onTaken(holding: Holding, taken: number | null, start: number, left: number): void {
-    if (this.#closed) {
-      this.#account.giveBack(taken ?? 0, start);
+  #onTaken(holding: Holding, taken: number | null, start: number, left: number, paid: PaidBefore): void {
+    const now = this.#account.start(this.#world.clock.wallMs());
+    if (this.#closed || holding.gone) {
+      if (taken === null) this.#account.giveBackPaid(paid, now);
+      else this.#account.giveBackPaid({ hits: taken, since: start }, now);
+      if (!this.#closed) holding.pending = false;
       return;
     }
     holding.pending = false;
     if (taken === null) {
       this.#world.stats.storeErrors++;
+      this.#carry(holding, paid.hits, paid.since, now);
       // What could not be taken is not given; the client's own settings say what happens when its time is up.
       if (holding.held > 0) this.#tell(holding, false);
       return;
     }
     if (start !== this.#start) {
+      this.#carry(holding, taken, start, now);
       this.#decide(holding); // of a window that has ended meanwhile
-      return;
-    }
-    if (holding.gone) {
-      this.#account.giveBack(taken, start);
       return;
     }
     this.#left = left;

@@ -15,6 +15,7 @@ descriptors:
   - { key: bucket, rate_limit: { unit: hour, requests_per_unit: 100, algorithm: gcra } }
   - { key: second, rate_limit: { unit: second, requests_per_unit: 100 } }
   - { key: both, rate_limits: [{ unit: second, requests_per_unit: 100, name: s }, { unit: day, requests_per_unit: 50 }] }
+  - { key: two, rate_limits: [{ unit: hour, requests_per_unit: 60 }, { unit: day, requests_per_unit: 100 }] }
   - { key: path, value: a*, share_threshold: true, rate_limit: { unit: day, requests_per_unit: 100 } }
   - { key: user, detailed_metric: true, rate_limit: { unit: day, requests_per_unit: 100 } }
 `;
@@ -29,10 +30,10 @@ function reset(store: MemoryStore, replicas: readonly Replica[], key: string): v
   for (const { service } of replicas) service.onReset([key]);
 }
 
-function counted(store: MemoryStore, key: string, time: VirtualTime): number {
+function counted(store: MemoryStore, key: string, time: VirtualTime, seconds = 86_400): number {
   let count = -1;
-  const start = windowStart(Math.floor(time.wallMs() / 1000), 86_400);
-  store.read(key, start, 86_400, { onCounter: (_index, after) => (count = after), onCounterError: () => {} }, 0);
+  const start = windowStart(Math.floor(time.wallMs() / 1000), seconds);
+  store.read(key, start, seconds, { onCounter: (_index, after) => (count = after), onCounterError: () => {} }, 0);
   return count;
 }
 
@@ -98,6 +99,28 @@ test('a counter that values share is reset for all of them', async () => {
   reset(store, replicas, dayKey('d_path_a*_', time));
   await turn();
   assert.match(stream.news().join(), /path=a2: \d+ \+ 1 in/);
+});
+
+test('limits that are paid together: what is given is taken from both, and a reset of one gives back to the other', async () => {
+  const { time, replicas, store } = quotaWorld(yaml);
+  const stream = new RawStream(replicas[0]!);
+  const day = dayKey('w86400:d_two_1_', time);
+  const hour = `w3600:d_two_1_${windowStart(Math.floor(time.wallMs() / 1000), 3600)}`;
+  const both = (): number[] => [counted(store, hour, time, 3600), counted(store, day, time)];
+  stream.report('d', ['two=1', 10, 0]);
+  await turn();
+  assert.deepEqual(stream.news(), ['two=1: deny', `two=1: 30 + 1 in ${year}s`]);
+  assert.deepEqual(both(), [40, 40]);
+  reset(store, replicas, day);
+  await turn();
+  assert.deepEqual(stream.news(), ['two=1: deny', `two=1: 30 + 1 in ${year}s`]);
+  assert.deepEqual(both(), [40, 30]);
+  stream.report('', ['two=1', 30, 0]);
+  await turn();
+  assert.deepEqual(stream.news(), ['two=1: deny', `two=1: 20 + 1 in ${year}s`]);
+  assert.deepEqual(both(), [60, 50]);
+  stream.handler.onReset();
+  assert.deepEqual(both(), [40, 30]);
 });
 
 test('a reset fills the buckets of a rate', async () => {

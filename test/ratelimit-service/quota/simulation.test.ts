@@ -26,7 +26,8 @@ class World {
   constructor(seed: number, rule: string, replicas: number, clients: number, carryOver: CarryOver, reportMs = 5000) {
     this.random = createSeededRandom(seed);
     const behind = new MemoryStore(this.time);
-    const yaml = `domain: d\ndescriptors: [{ key: k, rate_limit: { ${rule} } }]`;
+    const limits = rule.startsWith('[') ? `rate_limits: ${rule}` : `rate_limit: { ${rule} }`;
+    const yaml = `domain: d\ndescriptors: [{ key: k, ${limits} }]`;
     this.stores = Array.from({ length: replicas }, () => new DelayedStore(behind));
     this.replicas = this.stores.map((store) => new Replica(this.time, store, yaml));
     this.clients = Array.from({ length: clients }, (_, i) => {
@@ -89,6 +90,47 @@ for (const seed of [firstSeed, firstSeed + 1, firstSeed + 2]) {
     }
     assert.ok(world.passed > limit);
   });
+
+  for (const [shorter, longer] of [
+    [60, 300],
+    [45, 200],
+  ] as const) {
+    test(`windows of ${shorter} and ${longer} s: neither limit is exceeded, both are used, seed ${seed}`, async () => {
+      const windows = [
+        { seconds: shorter, limit: 120 },
+        { seconds: longer, limit: 300 },
+      ];
+      const rules = windows.map(({ seconds, limit }) => {
+        return `{ unit: second, unit_multiplier: ${seconds}, requests_per_unit: ${limit} }`;
+      });
+      const world = new World(seed, `[${rules.join(', ')}]`, 3, 6, seed % 2 === 0 ? 'api' : 'envoy');
+      const { random, demand } = world;
+      demand.fill(2);
+      const indexOf = (seconds: number, ms: number): number => Math.floor(ms / 1000 / seconds);
+      const from = windows.map(() => 0);
+      // What had passed unreported when a shorter window ended is paid later: by so much the longer may be exceeded.
+      let slack = 0;
+      for (let i = 0; i < 12_000; i++) {
+        if (random.next() < 0.01) demand[random.uint32() % demand.length] = 1 + random.next() * 6;
+        const beforeMs = world.time.wallMs();
+        const unreported = world.clients.reduce((sum, client) => sum + client.unreported, 0);
+        await world.step();
+        const goesOn = windows.map(
+          ({ seconds }) => indexOf(seconds, beforeMs) === indexOf(seconds, world.time.wallMs()),
+        );
+        if (!goesOn[1]) slack = 0;
+        else if (!goesOn[0]) slack = Math.max(slack, unreported);
+        windows.forEach(({ seconds, limit }, which) => {
+          // What a step lets through that has the end of a window in it may be of either.
+          if (!goesOn[which]) from[which] = world.passed;
+          const passed = world.passed - from[which]!;
+          assert.ok(passed <= limit + (which === 0 ? 0 : slack), `${seconds} s: ${passed}, ${slack} at step ${i}`);
+        });
+      }
+      const most = (300 * 12_000 * stepMs) / 1000 / longer;
+      assert.ok(world.passed >= 0.85 * most && world.passed <= 1.05 * most + 300, `${world.passed} of ${most}`);
+    });
+  }
 
   test(`a short window: shares of all clients are never more than the limit, seed ${seed}`, async () => {
     const limit = 50;
