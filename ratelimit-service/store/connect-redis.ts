@@ -3,6 +3,7 @@ import type { JitteredBackoff } from '#gateway/base/jittered-backoff.ts';
 import type { Logger } from '#gateway/base/log.ts';
 import { guardDecoder } from './decoder-guard.ts';
 import { clientOptions, credentials, hostPort, type RedisTarget } from './redis-target.ts';
+import { guardSockets } from './socket-guard.ts';
 
 /** Longest wait for what a cluster says of its slots, milliseconds. */
 const slotsTimeoutMs = 1000;
@@ -13,6 +14,7 @@ const tryAgainMs = 10;
 /** Makes a client that connects when it is told to, and then by itself with the pauses of `reconnect`. */
 export function createRedisClient(target: RedisTarget, log: Logger, reconnect: JitteredBackoff): Redis | Cluster {
   guardDecoder();
+  guardSockets();
   const client = build(target, reconnect);
   // Without a listener an error event ends the process; every call that is hit by it gets its own error.
   client.on('error', (error: Error) => {
