@@ -2,6 +2,7 @@ import { getConnInfo } from '@hono/node-server/conninfo';
 import type { Context, Hono, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import type { Logger } from '#gateway/base/log.ts';
+import { printable } from '#gateway/base/printable.ts';
 import { readDescriptorBody, readExemptBody, readTopQuery } from './admin-bodies.ts';
 import { AdminFailure } from './admin-failure.ts';
 import type { AdminTokens } from './admin-tokens.ts';
@@ -99,7 +100,9 @@ function authenticate(c: Context, tokens: AdminTokens | null, log: Logger): Acto
     fail(503, 'ADMIN_TOKEN_FILE cannot be read; the log says why');
   }
   if (holder === null) {
-    log.warning(`admin: ${c.req.method} ${c.req.path} from ${peer}: the token is none of those in ADMIN_TOKEN_FILE`);
+    log.warning(
+      `admin: ${c.req.method} ${printable(c.req.path)} from ${peer}: the token is none of those in ADMIN_TOKEN_FILE`,
+    );
     fail(401, 'the token is none of those in ADMIN_TOKEN_FILE');
   }
   return { holder, peer };

@@ -22,7 +22,8 @@ export function createJsonApi(limits: LimitService, health: Health, tracing: Tra
   app.all('/healthcheck', (c) => (health.healthy ? c.text('OK') : c.body(null, 500)));
   app.use('/json', bodyLimit({ maxSize: maxBodyOctets, onError: (c) => c.text('Request Entity Too Large\n', 413) }));
   app.all('/json', async (c) => {
-    const request = readRequest(await c.req.arrayBuffer());
+    const octets = await c.req.arrayBuffer().catch(() => null); // the client has gone in the middle of it
+    const request = octets === null ? null : readRequest(octets);
     const outcome = request === null ? null : await ask(limits, request, tracing);
     if (outcome === null) return c.text('Bad Request\n', 400);
     const reply = outcomeJson(outcome);
