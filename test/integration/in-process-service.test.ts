@@ -192,3 +192,29 @@ peerTest(
     }
   },
 );
+
+peerTest('redis-server', 'in the process: without Redis at the start failure_mode answers', async (binary) => {
+  const [port = 0] = await freePorts(1);
+  const settings = `BACKEND_TYPE: redis, REDIS_SOCKET_TYPE: tcp, REDIS_URL: "127.0.0.1:${port}", REDIS_STARTUP_INITIAL_INTERVAL: 50ms, REDIS_STARTUP_MAX_INTERVAL: 50ms, REDIS_CALL_TIMEOUT: 5s, FAILURE_MODE: closed`;
+  const gateway = await startGateway(
+    `static_resources:\n  listeners:\n${listener('http', limitedHttp(true))}${clusters(settings)}`,
+  );
+  let redis: TestRedis | null = null;
+  try {
+    const to = gateway.port('http');
+    const until = async (wanted: number): Promise<void> => {
+      for (let i = 0; i < 400; i++) {
+        if ((await status(to)) === wanted) return;
+        await delay(25);
+      }
+      throw new Error(`no ${wanted} within ten seconds`);
+    };
+    await until(429);
+    redis = await startRedis(binary, port);
+    // Let through, the request itself goes to the service, which takes gRPC only.
+    await until(405);
+  } finally {
+    await gateway.stop();
+    await redis?.program.stop();
+  }
+});
