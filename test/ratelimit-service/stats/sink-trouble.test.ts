@@ -247,7 +247,8 @@ test('Prometheus: a port that is taken is told, and the service goes on', async 
   const env = { BACKEND_TYPE: 'memory', USE_PROMETHEUS: 'true', PROMETHEUS_ADDR: `127.0.0.1:${taken.port}` };
   const running = await startService(ownService(), folder.root, 1, env);
   try {
-    assert.match(running.program.output(), /\[error\]\[ratelimit\] prometheus: .*(EADDRINUSE|in use)/s);
+    const told = /\[error\]\[ratelimit\] PROMETHEUS_ADDR=127\.0\.0\.1:\d+: the address is in use/;
+    await running.program.until(() => told.test(running.program.output()));
   } finally {
     await running.program.stop();
     taken.close();
