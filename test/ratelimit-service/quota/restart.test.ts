@@ -60,7 +60,7 @@ peerTest(
       const begin = performance.now();
       const loadUntil = async (condition: () => boolean): Promise<void> => {
         while (!condition()) {
-          assert.ok(performance.now() - begin < 90_000, `${load.passed}`);
+          assert.ok(performance.now() - begin < 200_000, `${load.passed}`);
           await load.round();
           await new Promise((resolve) => setTimeout(resolve, 10));
         }
@@ -75,12 +75,12 @@ peerTest(
       service = await startService();
       await loadUntil(() => load.allPassed > without);
       refusedBefore = load.refused;
-      // Until both had time for two reports and got nothing.
+      // Until both had time for two reports and got nothing; a busy machine pauses for longer before they had their share.
       const passing = { count: -1, atMs: 0 };
       await loadUntil(() => {
         if (load.allPassed !== passing.count)
           Object.assign(passing, { count: load.allPassed, atMs: performance.now() });
-        return performance.now() - passing.atMs > 3000;
+        return performance.now() - passing.atMs > (load.allPassed >= limit * 0.5 ? 3000 : 30_000);
       });
       assert.ok(load.allPassed <= limit && load.allPassed >= limit * 0.5, `${load.passed}`);
     } finally {
