@@ -6,8 +6,11 @@ const maxOctets = 512;
 /** A power of two. */
 const places = 8192;
 
-/** How many others may ask for a place in vain since its own was seen last. */
-const patience = 4;
+/**
+ * How many others may ask for a place in vain since its own was seen last. With few, calls with many keys would keep new plans
+ * all the time, and what is kept outlives a young collection: the heap would grow until a full one.
+ */
+const patience = 64;
 
 /**
  * What is to be done for a request, by its octets: the same ones come again and again. Each request has one place, by a hash;

@@ -63,6 +63,17 @@ describe('plans that are kept by the octets of their requests', () => {
     assert.ok(hits / often > 0.95, `${hits} of ${often}`);
   });
 
+  it('hardly ever takes a new one while all places are held by requests that are seen once', () => {
+    const cache = new PlanCache();
+    for (let i = 0; i < 200_000; i++) ask(cache, `cold-${i}`);
+    let kept = 0;
+    for (let i = 190_000; i < 200_000; i++) {
+      const bytes = encoder.encode(`cold-${i}`);
+      if (cache.find(bytes, 0, bytes.length) !== null) kept++;
+    }
+    assert.ok(kept < 300, `${kept} of the last 10,000`);
+  });
+
   it('does not keep long requests', () => {
     const cache = new PlanCache();
     const text = 'x'.repeat(513);
