@@ -4,7 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runtimeName } from '#gateway/runtime/runtime-name.ts';
 import { projectCommand } from './gateway-command.ts';
-import { freePorts, type RunningProgram, startProgram } from './running-program.ts';
+import { freePortRun, freePorts, type RunningProgram, startProgram } from './running-program.ts';
+
+/** So many that follow SLUICE_INTERNAL_PORTS, itself included. */
+const internalPorts = 30;
 
 /** One answer, without what differs from one run to the next. */
 export interface DemoAnswer {
@@ -40,9 +43,7 @@ export class FrontProxy {
 
   /** Starts it and waits until it says that it runs. `env` is added to its environment. */
   static async start(env: Readonly<Record<string, string>>): Promise<FrontProxy> {
-    const [internal = 0] = await freePorts(1);
-    // The demo needs a run of ports: those after a free one, which wraps below the range of ephemeral ports.
-    const demo = new FrontProxy(await freePorts(4), 20_000 + (internal % 9000), env);
+    const demo = new FrontProxy(await freePorts(4), await freePortRun(internalPorts), env);
     try {
       await demo.program.until(() => demo.program.output().includes('is running'), 50_000);
     } catch (error) {

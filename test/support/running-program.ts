@@ -98,6 +98,16 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
+/** The first of `count` ports in a row, as {@link freePorts} are, and above all that it gives. */
+export async function freePortRun(count: number): Promise<number> {
+  while (true) {
+    const first = firstPort + portCount + Math.floor(Math.random() * (portCount - count));
+    let free = 0;
+    while (free < count && (await claims(first + free + claimDistance)) && (await listens(first + free))) free++;
+    if (free === count) return first;
+  }
+}
+
 function claims(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = dgram.createSocket('udp4');
