@@ -58,6 +58,39 @@ describe('sluice validate', () => {
     assert.match(err, /built\.yaml:1:\d+: error: admin\.access_log\[0\].*unknown command operator %NOPE%/);
   });
 
+  test('a rate-limit service that no cluster is for is taken, as by Envoy, and warned of', () => {
+    const type = 'type.googleapis.com/envoy.extensions.filters';
+    const service = '{ transport_api_version: V3, grpc_service: { envoy_grpc: { cluster_name: limts } } }';
+    const limit = `{ name: rl, typed_config: { "@type": ${type}.http.ratelimit.v3.RateLimit, domain: d, rate_limit_service: ${service} } }`;
+    const router = `{ name: r, typed_config: { "@type": ${type}.http.router.v3.Router } }`;
+    const lines = [
+      'static_resources:',
+      '  clusters: [ { name: limits } ]',
+      '  listeners:',
+      '  - address: { socket_address: { address: 127.0.0.1, port_value: 0 } }',
+      '    filter_chains:',
+      '    - filters:',
+      '      - name: hcm',
+      '        typed_config:',
+      `          "@type": ${type}.network.http_connection_manager.v3.HttpConnectionManager`,
+      '          stat_prefix: s',
+      '          route_config: { virtual_hosts: [] }',
+      `          http_filters: [ ${limit}, ${router} ]`,
+    ];
+    for (const [name, warning] of [
+      [
+        'limts',
+        /^limits\.yaml:12:\d+: warning: .*there is no cluster 'limts', so every call fails; did you mean limits\?\n$/,
+      ],
+      ['limits', /^$/],
+    ] as const) {
+      writeFileSync(join(dir, 'limits.yaml'), `${lines.join('\n').replace('limts', name)}\n`);
+      const { code, err } = run(['validate', '-c', 'limits.yaml']);
+      assert.equal(code, 0, err);
+      assert.match(err, warning);
+    }
+  });
+
   test('--config-yaml is merged over the file', () => {
     writeFileSync(join(dir, 'base.yaml'), 'node: { id: one, cluster: c }\n');
     assert.equal(run(['validate', '-c', 'base.yaml', '--config-yaml', 'node: { id: two }']).code, 0);

@@ -6,6 +6,7 @@ import { compileHeaderMutations, type HeaderMutations } from '#gateway/route/hea
 import type { MatchTree } from '#gateway/route/matching/match-tree.ts';
 import type { Random } from '#gateway/runtime/random.ts';
 import type { Counter } from '#gateway/stats/stats.ts';
+import { warnOfMissingCluster } from '#gateway/upstream/client/warn-of-missing-cluster.ts';
 import type { GrpcService } from '#proto-types/envoy/config/core/v3/grpc_service_pb.ts';
 import type {
   RateLimitQuotaFilterConfig as FilterMessage,
@@ -56,6 +57,7 @@ export class RateLimitQuotaConfig implements QuotaScope {
     this.matchers = compileMatchers(message.bucketMatchers, context) ?? noMatch;
     const at = diagnostics.at('rlqs_server');
     if (service === undefined) at.error('', 'a gRPC service is needed');
+    if (service !== undefined) warnOfMissingCluster(service, server.clusters, at);
     const grpc = service === undefined ? noService : server.grpcClient(service, at);
     this.clients = new QuotaClients(service === undefined ? '' : serviceName(service), grpc, server);
     const added = message.requestHeadersToAddWhenNotEnforced;

@@ -9,6 +9,7 @@ import { compileHeaderMutations } from '#gateway/route/header-mutations.ts';
 import { compileRateLimitRules } from '#gateway/route/rate-limit-rule.ts';
 import type { Random } from '#gateway/runtime/random.ts';
 import type { Counter, Scope } from '#gateway/stats/stats.ts';
+import { warnOfMissingCluster } from '#gateway/upstream/client/warn-of-missing-cluster.ts';
 import type {
   RateLimit,
   RateLimitPerRoute,
@@ -87,6 +88,7 @@ export class RateLimitConfig {
     if ((message.rateLimitService?.transportApiVersion as number | undefined) === 1) {
       diagnostics.error('rate_limit_service.transport_api_version', 'V2 is no longer spoken; only V3 is');
     }
+    if (service !== undefined) warnOfMissingCluster(service, server.clusters, at);
     this.client = service === undefined ? noClient : server.grpcClient(service, at);
     this.xRateLimitHeaders = (message.enableXRatelimitHeaders as number) === 1;
     this.tellRateLimited = !message.disableXEnvoyRatelimitedHeader;

@@ -1,6 +1,7 @@
 import type { NetworkFilterExtension } from '#gateway/api/extension.ts';
 import type { NetworkFilterFactory } from '#gateway/api/network-filter.ts';
 import { durationMs } from '#gateway/proto/duration-ms.ts';
+import { warnOfMissingCluster } from '#gateway/upstream/client/warn-of-missing-cluster.ts';
 import type { RateLimit } from '#proto-types/envoy/extensions/filters/network/ratelimit/v3/rate_limit_pb.ts';
 import { compileDescriptors } from './descriptor-format.ts';
 import { type NetworkRateLimitConfig, NetworkRateLimitFilter } from './network-rate-limit-filter.ts';
@@ -18,14 +19,15 @@ export const networkRateLimitExtension: NetworkFilterExtension = {
     const service = rateLimitService?.grpcService;
     if ((rateLimitService?.transportApiVersion as number | undefined) === v2)
       diagnostics.error('rate_limit_service.transport_api_version', 'V2 is no longer spoken; only V3 is');
-    if (service === undefined) diagnostics.error('rate_limit_service.grpc_service', 'a grpc_service is needed');
+    const at = diagnostics.at('rate_limit_service.grpc_service');
+    if (service === undefined) at.error('', 'a grpc_service is needed');
+    else warnOfMissingCluster(service, server.clusters, at);
     const config: NetworkRateLimitConfig = {
       domain,
       descriptors: diagnostics.try(() => compileDescriptors(descriptors, 'descriptors')) ?? [],
       timeoutMs: durationMs(timeout, defaultTimeoutMs),
       failureModeDeny,
-      client:
-        service === undefined ? null : server.grpcClient(service, diagnostics.at('rate_limit_service.grpc_service')),
+      client: service === undefined ? null : server.grpcClient(service, at),
       runtime: server.runtime,
       random: server.random,
       stats: {
