@@ -49,6 +49,8 @@ class CompiledRule implements RateLimitRule {
     this.xRateLimitHeaders = xRateLimitOptions[message.xRatelimitOption] ?? null;
     this.#actions = message.actions.map((action, i) => {
       try {
+        if (ofFilter && action.actionSpecifier.case === 'dynamicMetadata')
+          throw new ConfigError('dynamic_metadata', 'deprecated: only rules of routes may have it; use metadata');
         return compileRateLimitAction(action, formats);
       } catch (error) {
         if (error instanceof ConfigError) throw new ConfigError(joinPath(`actions[${i}]`, error.path), error.problem);

@@ -2,6 +2,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { RequestDecoder, ResponseEncoder } from '#gateway/protocol/codec.ts';
 import { GrpcMessageReader } from '#gateway/protocol/grpc/message-reader.ts';
 import { frameGrpcMessage } from '#gateway/protocol/grpc/message-writer.ts';
+import type { GrpcStatus } from '#gateway/protocol/grpc/status.ts';
 import { createGrpcTrailers } from '#gateway/protocol/grpc/trailers.ts';
 import { HeaderMap } from '#gateway/protocol/headers/header-map.ts';
 import { type RequestHead, ResponseHead } from '#gateway/protocol/headers/message-head.ts';
@@ -11,6 +12,8 @@ import { startH2TestServer } from './h2-test-server.ts';
 export interface GrpcTestCall {
   readonly path: string;
   send(message: Uint8Array): void;
+  /** Ends the call with an error. */
+  fail(status: GrpcStatus, message: string): void;
 }
 
 /** A gRPC server whose every method is a stream both ways. */
@@ -26,6 +29,7 @@ class ServedCall implements RequestDecoder, GrpcTestCall {
   path = '';
   readonly #encoder: ResponseEncoder;
   readonly #reader: GrpcMessageReader;
+  #failed = false;
 
   constructor(encoder: ResponseEncoder, onMessage: (call: GrpcTestCall, message: Uint8Array) => void) {
     this.#encoder = encoder;
@@ -34,6 +38,11 @@ class ServedCall implements RequestDecoder, GrpcTestCall {
 
   send(message: Uint8Array): void {
     this.#encoder.encodeData(frameGrpcMessage(message), false);
+  }
+
+  fail(status: GrpcStatus, message: string): void {
+    this.#failed = true;
+    this.#encoder.encodeTrailers(createGrpcTrailers(status, message));
   }
 
   decodeHeaders(head: RequestHead): void {
@@ -47,7 +56,7 @@ class ServedCall implements RequestDecoder, GrpcTestCall {
   }
 
   decodeTrailers(): void {
-    this.#encoder.encodeTrailers(createGrpcTrailers(0, ''));
+    if (!this.#failed) this.#encoder.encodeTrailers(createGrpcTrailers(0, ''));
   }
 
   onBadRequest(): void {}

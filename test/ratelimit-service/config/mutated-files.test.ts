@@ -4,10 +4,9 @@ import { createSeededRandom } from '#gateway/runtime/random.ts';
 import { loadLimitConfig } from '#ratelimit/config/config-loader.ts';
 import { StatsStore } from '#ratelimit/limiter/stats-store.ts';
 import { describeConfig } from '#ratelimit/service/debug-api.ts';
+import { Dice, seedOfRun } from '#test/support/dice.ts';
 import { ownRuntime } from '#test/support/gateway-process.ts';
 import { findPeer, firstMissing, peerTest } from '#test/support/peers.ts';
-import { Dice } from '../differential/random-config.ts';
-import { seedOfRun } from '../differential/run-variant.ts';
 import { referenceBuild } from '../support/reference-build.ts';
 import { startReferenceLoader } from '../support/reference-loader.ts';
 

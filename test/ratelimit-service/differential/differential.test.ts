@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { env } from 'node:process';
 import { test } from 'node:test';
+import { seedOfRun } from '#test/support/dice.ts';
 import { ownRuntime } from '#test/support/gateway-process.ts';
 import { findPeer, firstMissing, peerTest } from '#test/support/peers.ts';
 import { referenceBuild } from '../support/reference-build.ts';
-import { runVariant, seedOfRun, type Variant } from './run-variant.ts';
+import { runVariant, type Variant } from './run-variant.ts';
 
 const headers = { LIMIT_RESPONSE_HEADERS_ENABLED: 'true' };
 const customHeaders = {

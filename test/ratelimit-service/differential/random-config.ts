@@ -1,4 +1,4 @@
-import type { Random } from '#gateway/runtime/random.ts';
+import type { Dice } from '#test/support/dice.ts';
 
 /** A descriptor as it stands in a file. */
 export interface MadeDescriptor {
@@ -21,29 +21,6 @@ export interface ConfigChoices {
   readonly quotas: boolean;
   /** Keys and values with `_` in them, which make different descriptors count on one key. */
   readonly collisions: boolean;
-}
-
-/** Draws from a seeded generator. */
-export class Dice {
-  readonly #random: Random;
-
-  constructor(random: Random) {
-    this.#random = random;
-  }
-
-  /** True this often. */
-  chance(probability: number): boolean {
-    return this.#random.next() < probability;
-  }
-
-  /** 0 to below `count`. */
-  below(count: number): number {
-    return Math.floor(this.#random.next() * count);
-  }
-
-  pick<T>(list: readonly T[]): T {
-    return list[this.below(list.length)]!;
-  }
 }
 
 const keys = ['k', 'kk', 'path', 'ip', 'user', 'a', 'na.me', 'c:d|e', 'sp ace', 'ü'] as const;

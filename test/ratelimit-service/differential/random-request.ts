@@ -1,7 +1,8 @@
 import { toJsonString } from '@bufbuild/protobuf';
 import { createMessage, decodeMessage, encodeMessage, messageSchema } from '#gateway/proto/registry.ts';
 import type { RateLimitRequest } from '#proto-types/envoy/service/ratelimit/v3/rls_pb.ts';
-import { type ConfigChoices, type Dice, type MadeDescriptor, randomValue } from './random-config.ts';
+import type { Dice } from '#test/support/dice.ts';
+import { type ConfigChoices, type MadeDescriptor, randomValue } from './random-config.ts';
 
 /** What the requests may hold besides. */
 export interface RequestChoices extends ConfigChoices {

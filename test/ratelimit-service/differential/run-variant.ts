@@ -1,6 +1,6 @@
-import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createSeededRandom } from '#gateway/runtime/random.ts';
+import { Dice } from '#test/support/dice.ts';
 import { findPeer } from '#test/support/peers.ts';
 import { RateLimitClient } from '#test/support/rate-limit-client.ts';
 import { startRedis, type TestRedis } from '#test/support/redis.ts';
@@ -10,7 +10,7 @@ import { limitFolder, ownService, type RunningService, startService } from '../s
 import { type StatsdServer, startStatsd } from '../support/statsd-server.ts';
 import { type Answer, compareAnswers, readable } from './compare-answers.ts';
 import { compareCounters, compareStatistics } from './compare-traces.ts';
-import { Dice, type MadeDescriptor, randomDescriptors } from './random-config.ts';
+import { type MadeDescriptor, randomDescriptors } from './random-config.ts';
 import { decodeRequest, randomRequest } from './random-request.ts';
 
 /** A setting of the two services and how much is asked of them. */
@@ -232,11 +232,4 @@ async function settleStatistics(sides: readonly Side[]): Promise<void> {
 function describe(descriptors: readonly MadeDescriptor[], request: Uint8Array, ours: Answer, theirs: Answer): string {
   const show = (answer: Answer): string => (typeof answer === 'string' ? answer : JSON.stringify(readable(answer)));
   return `${JSON.stringify(descriptors)}\nrequest: ${decodeRequest(request)}\nours: ${show(ours)}\ntheirs: ${show(theirs)}`;
-}
-
-/** The seed of a run: `SLUICE_SEED`, else always the same. */
-export function seedOfRun(env: Readonly<Record<string, string | undefined>>): number {
-  const seed = Number(env['SLUICE_SEED'] ?? '1');
-  assert.ok(Number.isSafeInteger(seed), 'SLUICE_SEED is not a whole number');
-  return seed;
 }

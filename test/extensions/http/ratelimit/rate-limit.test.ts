@@ -323,6 +323,14 @@ describe('ratelimit filter', () => {
     assert.deepEqual(askedUnder({ actions: [absent] }, '/'), [undefined]);
   });
 
+  it('refuses the deprecated dynamic_metadata in rules of filters', () => {
+    const metadata = { descriptor_key: 'k', metadata_key: { key: 'a', path: [{ key: 'b' }] } };
+    assert.throws(
+      () => setup({ rate_limits: [{ actions: [{ dynamic_metadata: metadata }] }] }),
+      /rate_limits\[0\]\.actions\[0\]\.dynamic_metadata.*deprecated/,
+    );
+  });
+
   it('takes query parameters percent-decoded', () => {
     const action = { query_parameters: { query_parameter_name: 'ü', descriptor_key: 'k' } };
     assert.deepEqual(askedUnder({ actions: [action] }, '/?%C3%BC=z%C3%BCrich'), ['k=zürich', undefined]);
