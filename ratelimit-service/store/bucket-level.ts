@@ -1,3 +1,9 @@
+/**
+ * A clock that is set back by no more than this stands still, so that no time counts twice, microseconds. By more, and time goes on
+ * from where it was set to: a clock that was an hour ahead for a moment must not reject everybody for an hour.
+ */
+export const setBackUs = 1_000_000;
+
 /** 2^52: sums of two smaller numbers are exact. */
 const exactBelow = 0x10_0000_0000_0000;
 
@@ -40,15 +46,15 @@ export class BucketLevel {
   #atUs = 0;
   #scale = 1;
 
-  /** Brings the level up to this time. A clock that was set back stands still. */
+  /** Brings the level up to this time. A clock that was set back stands still, see {@link setBackUs}. */
   advance(rate: BucketRate, nowUs: number): void {
     if (rate.scale !== this.#scale) {
       this.#level = Math.ceil((this.#level * rate.scale) / this.#scale);
       this.#scale = rate.scale;
     }
     const ticks = Math.floor(nowUs / rate.tickUs) - Math.floor(this.#atUs / rate.tickUs);
-    if (ticks <= 0) return;
-    this.#level = Math.max(0, this.#level - ticks * rate.drain);
+    if (ticks <= 0 && this.#atUs - nowUs <= setBackUs) return;
+    if (ticks > 0) this.#level = Math.max(0, this.#level - ticks * rate.drain);
     this.#atUs = Math.floor(nowUs / rate.tickUs) * rate.tickUs;
   }
 

@@ -10,10 +10,10 @@ import { answerTake, type Take } from './take.ts';
 const defaultMaxCounters: number = 1_000_000;
 
 /**
- * When it is full, what has expired is looked for as often as this, microseconds, among so many counters: a flood of keys must not
+ * When it is full, what has expired is looked for as often as this, milliseconds, among so many counters: a flood of keys must not
  * pay for each, and no call for all.
  */
-const makeRoomEveryUs = 50_000;
+const makeRoomEveryMs = 50;
 const sweptForRoom = 50_000;
 
 /** The counters of the current window of one length: one number an entry. */
@@ -46,7 +46,8 @@ export class MemoryStore implements CounterStore {
   readonly #rings: KeyTable;
   readonly #level = new BucketLevel();
   readonly #ring = new SlotRing();
-  #nextRoomUs = 0;
+  /** On the clock that is never set. */
+  #nextRoomMs = Number.NEGATIVE_INFINITY;
 
   /** `seed`: 32 bits that clients cannot know, so that they cannot choose keys that are hard to tell apart. */
   constructor(clock: Clock, maxCounters: number = defaultMaxCounters, seed = 0) {
@@ -140,8 +141,9 @@ export class MemoryStore implements CounterStore {
       window = new Window(seconds, this.#seed);
       this.#windows.set(seconds, window);
     }
-    // A clock that was set back must not clear what was counted: the later window goes on.
-    if (start > window.start) {
+    // A clock that was set back a little must not clear what was counted: the later window goes on. One that was far ahead for a
+    // moment must not keep what comes from being cleared until it is there again.
+    if (start > window.start || window.start - start > seconds) {
       window.start = start;
       window.counters.clear();
     }
@@ -230,9 +232,10 @@ export class MemoryStore implements CounterStore {
   /** Whether another counter may be held; drops what has ended when it comes to that. */
   #hasRoom(): boolean {
     if (this.size < this.#maxCounters) return true;
+    const nowMs = this.#clock.nowMs();
+    if (nowMs < this.#nextRoomMs) return false;
+    this.#nextRoomMs = nowMs + makeRoomEveryMs;
     const nowUs = Math.floor(this.#clock.wallMs() * 1000);
-    if (nowUs < this.#nextRoomUs) return false;
-    this.#nextRoomUs = nowUs + makeRoomEveryUs;
     for (const { start, seconds, counters } of this.#windows.values()) {
       if ((start + seconds) * 1_000_000 <= nowUs) counters.clear();
     }

@@ -1,3 +1,5 @@
+import { setBackUs } from './bucket-level.ts';
+
 /** Parts that a window is divided into: a hit stops counting between one window and one window and a 20th after it came. */
 export const slotsPerWindow = 20;
 
@@ -20,12 +22,15 @@ export class SlotRing {
   #sum = 0;
   #newest = 0;
 
-  /** Drops what is too old. A clock that was set back stands still. */
+  /** Drops what is too old. A clock that was set back stands still, see {@link setBackUs}. */
   advance(lengthUs: number, nowUs: number): void {
     const slot = Math.floor(nowUs / lengthUs);
     const counts = this.#counts;
     const shift = Math.min(slot - this.#newest, counts.length);
-    if (shift <= 0) return;
+    if (shift <= 0) {
+      if (shift < -1 && -shift * lengthUs > setBackUs) this.#newest = slot;
+      return;
+    }
     this.#newest = slot;
     for (let i = counts.length - 1; i >= 0; i--) {
       if (i + shift >= counts.length) this.#sum -= counts[i]!;

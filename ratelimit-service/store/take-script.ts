@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { LimitAlgorithm } from '../config/algorithm.ts';
+import { setBackUs } from './bucket-level.ts';
 import { slotsPerWindow, slotUs } from './slot-ring.ts';
 import type { Take } from './take.ts';
 
@@ -26,6 +27,7 @@ else
   now = tonumber(ARGV[1])
 end
 local SLOTS = ${slotsPerWindow} + 1
+local SETBACK = ${setBackUs}
 local states = {}
 
 local function numbers(raw)
@@ -77,6 +79,9 @@ local function advance(s, p1, p2, p3)
     if ticks > 0 then
       s.level = math.max(0, s.level - ticks * p2)
       s.at = math.floor(now / p3) * p3
+    elseif s.at - now > SETBACK then
+      s.at = math.floor(now / p3) * p3
+      s.dirty = true
     end
   elseif s.kind == 2 then
     local slot = math.floor(now / p1)
@@ -87,6 +92,9 @@ local function advance(s, p1, p2, p3)
         if i + shift > SLOTS then s.sum = s.sum - s.counts[i] end
         s.counts[i] = i > shift and s.counts[i - shift] or 0
       end
+    elseif shift < -1 and -shift * p1 > SETBACK then
+      s.newest = slot
+      s.dirty = true
     end
   end
 end

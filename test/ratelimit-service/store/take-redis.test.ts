@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createSeededRandom } from '#gateway/runtime/random.ts';
 import { LimitAlgorithm } from '#ratelimit/config/algorithm.ts';
-import type { CounterStore } from '#ratelimit/store/counter-store.ts';
+import type { CounterStore, CounterWaiter } from '#ratelimit/store/counter-store.ts';
 import { hashSlot } from '#ratelimit/store/hash-slot.ts';
 import { MemoryStore } from '#ratelimit/store/memory-store.ts';
 import { PerSecondStore } from '#ratelimit/store/per-second-store.ts';
@@ -75,6 +75,43 @@ peerTest('redis-server', 'the script decides as the memory store does, step by s
     await redis.program.stop();
   }
 });
+
+peerTest(
+  'redis-server',
+  'a Redis whose clock was an hour ahead for a moment rejects for a window, no longer',
+  async (binary) => {
+    const redis = await startRedis(binary);
+    const { store, client } = await connect(redis.port);
+    try {
+      for (const algorithm of [LimitAlgorithm.Bucket, LimitAlgorithm.SlidingWindow]) {
+        const limit = takeLimit(algorithm, 10, 10, 10, true);
+        const wall = new VirtualWall();
+        const letIn = async (wanted: number): Promise<number> => {
+          const batch = new TakeBatch(wall.us);
+          const one = {
+            take: (t: readonly Take[], w: boolean, waiter: CounterWaiter) => batch.add(t, w, waiter, () => 100),
+          };
+          const answers = [...Array(wanted).keys()].map(async () => await ask(one, [take(limit, `k${algorithm}`)]));
+          await batch.send(client);
+          return (await Promise.all(answers)).filter(([answer]) => taken(answer!, limit)).length;
+        };
+        wall.us += 3_600_000_000;
+        assert.equal(await letIn(20), 10);
+        wall.us -= 3_600_000_000;
+        assert.equal(await letIn(20), 0, 'no second chance');
+        let later = 0;
+        for (let second = 0; second < 11; second++) {
+          wall.us += 1_000_000;
+          later += await letIn(1);
+        }
+        assert.ok(later >= 1 && later <= 20, `${later} within 11 seconds`);
+      }
+    } finally {
+      store.close();
+      await redis.program.stop();
+    }
+  },
+);
 
 peerTest(
   'redis-server',
