@@ -30,10 +30,13 @@ export interface Variant {
   readonly alternating?: boolean;
 }
 
-/** A sequence begins again in another domain of the same rules when a second ended during a call. */
-const attempts = 6;
-/** Calls are begun in this part of a second, so that both services see the same one. */
-const safeMs = 850;
+/**
+ * Calls are begun in the first part of a second, so that both services see the same one. A sequence begins again in another
+ * domain of the same rules when a second ended during a call, and leaves more time then: this machine may be busy. Milliseconds
+ * by attempt.
+ */
+const safeMs: readonly number[] = [850, 850, 700, 500, 300, 200, 200, 200];
+const attempts = safeMs.length;
 
 interface Sequence {
   readonly index: number;
@@ -98,7 +101,7 @@ export async function runVariant(
           for (; number < variant.calls; number++) {
             const asked = dice.chance(0.01) ? `${domain}-none` : domain;
             const request = randomRequest(dice, asked, descriptors, choices);
-            const second = await safeSecond();
+            const second = await safeSecond(safeMs[attempt]!);
             const [ours, theirs] = await Promise.all([
               ask(own.clients.length === 1 ? own.clients[0]! : dice.pick(own.clients), request),
               ask(other.clients[0]!, request),
@@ -155,11 +158,11 @@ function currentSecond(): number {
 }
 
 /**
- * The second that has enough left of it. Not the first of a minute: the window of a second has the key of the minute then,
+ * The second whose first `partMs` are not over. Not the first of a minute: the window of a second has the key of the minute then,
  * in both services, and the key ends when that of a second does.
  */
-async function safeSecond(): Promise<number> {
-  while (Date.now() % 1000 > safeMs || currentSecond() % 60 === 0) await delay(1001 - (Date.now() % 1000));
+async function safeSecond(partMs: number): Promise<number> {
+  while (Date.now() % 1000 > partMs || currentSecond() % 60 === 0) await delay(1001 - (Date.now() % 1000));
   return currentSecond();
 }
 
