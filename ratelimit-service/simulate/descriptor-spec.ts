@@ -34,6 +34,11 @@ export interface EntrySpec {
   readonly lenient?: boolean;
   /** What becomes of the value; null is an absent one. */
   readonly change?: (value: string | null) => string | null;
+  /** The value is made of several fields instead of `text`. */
+  readonly evaluated?: {
+    readonly fields: readonly string[];
+    of(values: readonly (string | null)[]): string | null;
+  };
 }
 
 /** A descriptor as the command line or Envoy's configuration describes it. */

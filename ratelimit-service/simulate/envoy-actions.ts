@@ -8,6 +8,7 @@ import type {
 import type { MetadataKey } from '#proto-types/envoy/type/metadata/v3/metadata_pb.ts';
 import { unitSeconds } from '../config/limit-unit.ts';
 import type { LimitOverride } from '../limiter/request.ts';
+import { celEntry } from './cel-entry.ts';
 import type { ConditionSpec, CountedWhen, DescriptorSpec, EntrySpec, FieldTest } from './descriptor-spec.ts';
 import { headerTest, parameterTest } from './field-tests.ts';
 import type { RoutesMetadata, RouteValue } from './route-metadata.ts';
@@ -77,7 +78,10 @@ function actionSpec(
     }
     case 'queryParameters': {
       const { descriptorKey, queryParameterName, skipIfAbsent } = action.value;
-      return always({ ...entry(descriptorKey, `%QUERY_PARAM(${queryParameterName})%`), optional: skipIfAbsent });
+      return always({
+        ...entry(descriptorKey, `%DECODED_QUERY_PARAM(${queryParameterName})%`),
+        optional: skipIfAbsent,
+      });
     }
     case 'genericKey':
       return always(constant(action.value, 'generic_key'));
@@ -101,10 +105,10 @@ function actionSpec(
           : fromRoute(descriptorKey, routes.value(metadataKey?.key ?? '', pathOf(metadataKey), where));
       return always({ ...own, fallback: defaultValue || null, optional: skipIfAbsent });
     }
-    default: {
-      const name = action.case?.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`) ?? 'no action';
-      throw new SimulationError(`${where}: ${name} cannot be told from a log; describe it with --descriptor`);
-    }
+    case 'extension':
+      return always(celEntry(action.value, where));
+    default:
+      throw new SimulationError(`${where}: it is no action that is known here; describe it with --descriptor`);
   }
 }
 

@@ -47,7 +47,7 @@ function headerText({ headerMatchSpecifier: specifier, name }: HeaderMatcher): T
 
 /** Envoy's query parameter matcher as a test of the log's field. Throws {@link SimulationError}. */
 export function parameterTest({ name, queryParameterMatchSpecifier: specifier }: QueryParameterMatcher): FieldTest {
-  const text = `%QUERY_PARAM(${name})%`;
+  const text = `%DECODED_QUERY_PARAM(${name})%`;
   if (specifier.case === 'stringMatch') {
     const test = stringTest(specifier.value);
     return { text, matches: (value) => value !== null && test(value) };

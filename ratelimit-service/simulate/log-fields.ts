@@ -1,5 +1,8 @@
+import { Buffer } from 'node:buffer';
 import { formatIp, parseIp } from '#gateway/base/ip.ts';
 import { nearestName } from '#gateway/base/nearest-name.ts';
+import { octetText } from '#gateway/base/octet-text.ts';
+import { percentDecode } from '#gateway/protocol/headers/percent-encoding.ts';
 import { alternatives, fieldName, parseLogFormat } from './log-format.ts';
 import type { FieldGetter, LogReader } from './log-reader.ts';
 import { SimulationError } from './simulation-error.ts';
@@ -85,7 +88,10 @@ export class LogFields {
       const path = this.find('REQ(:PATH)');
       return params.startsWith('NQ') ? map(path, (value) => value.split('?', 1)[0]!) : path;
     }
-    if (operator === 'QUERY_PARAM') return map(this.find('REQ(:PATH)'), (value) => queryParameter(value, params));
+    if (operator === 'QUERY_PARAM') return map(this.find('REQ(:PATH)'), (value) => queryParameter(value, params, asIs));
+    if (operator === 'DECODED_QUERY_PARAM') {
+      return map(this.find('REQ(:PATH)'), (value) => queryParameter(value, params, decoded));
+    }
     if (operator === 'REQ' && params.includes('?')) {
       const getters = params.split('?').map((header) => this.find(fieldName('REQ', header)));
       const [first, second] = [getters[0] ?? null, getters[1] ?? null];
@@ -141,7 +147,15 @@ function maskedAddress(text: string, length4: number, length6: number): string |
   return `${formatIp({ family: ip.family, bits: (ip.bits >> shift) << shift })}/${length}`;
 }
 
-function queryParameter(path: string, name: string): string | null {
+const asIs = (text: string): string => text;
+
+/** Percent-decoded, octet by octet, as UTF-8. */
+function decoded(text: string): string {
+  if (!text.includes('%')) return text;
+  return Buffer.from(percentDecode(octetText(text)), 'latin1').toString('utf8');
+}
+
+function queryParameter(path: string, name: string, read: (text: string) => string): string | null {
   const question = path.indexOf('?');
   if (question === -1) return null;
   for (const pair of path
@@ -149,7 +163,8 @@ function queryParameter(path: string, name: string): string | null {
     .split('#', 1)[0]!
     .split('&')) {
     const equals = pair.indexOf('=');
-    if ((equals === -1 ? pair : pair.slice(0, equals)) === name) return equals === -1 ? '' : pair.slice(equals + 1);
+    if (read(equals === -1 ? pair : pair.slice(0, equals)) !== name) continue;
+    return equals === -1 ? '' : read(pair.slice(equals + 1));
   }
   return null;
 }

@@ -82,23 +82,24 @@ export class RequestTemplate {
       if (conditions.length > 0 && !conditions.every(holds)) continue;
       let part = `${i};`;
       let found = 0;
+      let dropped = false;
       for (const { get, constant: fixed, spec } of entries) {
         let value = fixed ?? get();
         if ((value === null || value === '') && spec.fallback !== null) value = spec.fallback;
         if (value === null && !spec.optional) {
-          found = 0;
+          dropped = true;
           break;
         }
         if (value !== null) found++;
         if (fixed === null) part += value === null ? '-' : `${value.length}:${value}`;
       }
-      if (found === 0) part = '';
-      if (part === '') continue;
+      if (dropped) continue;
       if (limit !== null) {
         const override = readLimitOverride(limit());
         part += override === null ? ';' : `${override.requestsPerUnit}/${override.unit};`;
       }
-      this.made[i]!++;
+      // One without entries is asked about too; a limit that the request brings along holds for it.
+      if (found > 0) this.made[i]!++;
       key += part;
     }
     return key;
@@ -167,15 +168,19 @@ function holds({ tests, negated }: Condition): boolean {
 }
 
 /** The value of an entry, before its fallback. */
-function valueGetter({ text, lenient = false, change }: EntrySpec, fields: LogFields): TextGetter {
+function valueGetter({ text, lenient = false, change, evaluated }: EntrySpec, fields: LogFields): TextGetter {
+  if (evaluated !== undefined) {
+    const getters = evaluated.fields.map((field) => fields.text(field));
+    return () => evaluated.of(getters.map((get) => get()));
+  }
   const own = fields.text(text, lenient);
   const get: TextGetter = lenient ? () => own() || null : own;
   return change === undefined ? get : () => change(get());
 }
 
 /** The text when it has no field, else null. */
-function constant({ text, fallback, lenient, change }: EntrySpec): string | null {
-  if (lenient === true || change !== undefined) return null;
+function constant({ text, fallback, lenient, change, evaluated }: EntrySpec): string | null {
+  if (lenient === true || change !== undefined || evaluated !== undefined) return null;
   if (/%/.test(text.replaceAll('%%', ''))) return null;
   const fixed = text.replaceAll('%%', '%');
   return fixed === '' && fallback !== null ? fallback : fixed;

@@ -69,6 +69,30 @@ function action(choose: Choose): JsonObject {
       },
     },
     {
+      extension: {
+        name: 'cel',
+        typed_config: {
+          '@type': 'type.googleapis.com/envoy.extensions.rate_limit_descriptors.expr.v3.Descriptor',
+          descriptor_key,
+          skip_if_error: skip_if_absent,
+          text: choose([
+            'request.method',
+            'request.url_path + "|" + request.query',
+            'request.headers["x-a"]',
+            'request.headers["X-B"] == "a" ? "one" : "other"',
+            '"x-a" in request.headers',
+            'has(request.referer) || request.host.endsWith("com")',
+            'request.path.matches("a.q") ? 1 : 2',
+            'source.address',
+            '["a", "b"].exists(x, request.headers["x-b"].startsWith(x))',
+            'size(request.path) * 2',
+            'request["path"]',
+            '{"a": 1}',
+          ]),
+        },
+      },
+    },
+    {
       metadata: {
         descriptor_key,
         skip_if_absent,
@@ -159,16 +183,17 @@ for (const seed of [1, 2, 3]) {
         const headers = new HeaderMap();
         for (const [name, value] of Object.entries(values)) headers.add(name, value);
         const head = new RequestHead('GET', path, 'example.com', 'http', headers);
+        const withPort = host.includes(':') ? `[${host}]:5` : `${host}:5`;
         const metadata = choose(limits);
         const route = byName ? choose(routes) : routes[0]!;
         const info = {
-          downstreamRemoteAddress: { kind: 'ip', host, port: 5 },
+          downstreamRemoteAddress: { kind: 'ip', host, port: 5, text: withPort },
           dynamicMetadata: new Map([['own', { limit: metadata }]]),
           route: { metadata: route.metadata?.filter_metadata ?? null },
         };
         const made = rule!.descriptor(head, info as unknown as StreamInfo, null);
         const expected = made === null ? null : [made.entries, made.limit];
-        const line = { method: 'GET', path, authority: 'example.com', remote_addr: host, ...values };
+        const line = { method: 'GET', path, authority: 'example.com', downstream_remote_address: withPort, ...values };
         const logged = { ...line, route_name: route.name ?? '-', 'DYNAMIC_METADATA(own:limit)': metadata };
         assert.ok(reader.read(JSON.stringify(logged)));
         const descriptor = template.requests(template.key()).start?.descriptors[0] ?? null;

@@ -60,7 +60,7 @@ test('an absent header drops the descriptor, or with skip_if_absent only its ent
   const generic = '{ generic_key: { descriptor_value: a } }';
   assert.deepEqual(asked(ofActions(generic, header(false)), { path: '/' }), []);
   assert.deepEqual(asked(ofActions(header(true), generic), { path: '/' }), ['generic_key=a']);
-  assert.deepEqual(asked(ofActions(header(true)), { path: '/' }), []);
+  assert.deepEqual(asked(ofActions(header(true)), { path: '/' }), [''], 'one without entries, as at Envoy');
 });
 
 test('matches of headers and query parameters', () => {
@@ -88,6 +88,14 @@ test('matches of headers and query parameters', () => {
   assert.ok(query('{ name: user, string_match: { exact: "7" } }'));
   assert.ok(query('{ name: user, present_match: true }'));
   assert.ok(!query('{ name: who, present_match: true }'));
+});
+
+test('query parameters are percent-decoded, as at Envoy', () => {
+  const parameter = '{ query_parameters: { query_parameter_name: "é", descriptor_key: k } }';
+  for (const path of ['/?%C3%A9=a%20b', '/?é=a b', '/?x=1&%c3%a9=a%20b#é=c']) {
+    assert.deepEqual(asked(ofActions(parameter), { path }), ['k=a b'], path);
+  }
+  assert.deepEqual(asked(ofActions(parameter), { path: '/?%C3%A9=%zz+%' }), ['k=%zz+%']);
 });
 
 test('hits, stages, what is counted when the request is done', () => {
@@ -136,6 +144,9 @@ test('the list of a name in a whole configuration', () => {
   assert.throws(() => envoyDescriptors('a: [', 'f', null, 0), /^SimulationError: f: /);
 });
 
+const cel = (text: string): string =>
+  `{ extension: { name: e, typed_config: { "@type": type.googleapis.com/envoy.extensions.rate_limit_descriptors.expr.v3.Descriptor, descriptor_key: k, text: ${JSON.stringify(text)} } } }`;
+
 test('what a log cannot answer is refused by name', () => {
   const here = /rate_limits\[0\]\.actions\[0\]: /;
   const refused = (action: string, problem: RegExp): void => {
@@ -143,7 +154,18 @@ test('what a log cannot answer is refused by name', () => {
     assert.throws(() => ofActions(action), problem);
   };
   refused('{ source_cluster: {} }', /the file has no node.cluster; say it with --source-cluster/);
-  refused('{ extension: { name: e } }', /extension cannot be told from a log; describe it with --descriptor/);
+  refused('{ extension: { name: e } }', /extension of type '' cannot be told from a log/);
+  for (const [text, problem] of [
+    ['request.duration', /request\.duration of a CEL expression cannot be told from a log/],
+    ['metadata.filter_metadata', /metadata\.filter_metadata of a CEL/],
+    ['request.headers[request.path]', /request\.headers of a CEL/],
+    ['size(request.headers)', /request\.headers of a CEL/],
+    ['xds', /: xds of a CEL/],
+    ['[1].map(x, x + y)', /: y of a CEL/],
+    ['request.', /invalid CEL expression/],
+  ] as const) {
+    refused(cel(text), problem);
+  }
   refused(
     '{ remote_address_match: { descriptor_value: a, address_matcher: { ranges: [{ address_prefix: x }] } } }',
     /invalid range x\/0/,
