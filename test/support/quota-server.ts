@@ -114,7 +114,7 @@ export async function startQuotaServer(
     streams: server.calls,
     send: (domain, ...actions) => byDomain.get(domain)!.send(quotaResponse(...actions)),
     sendOctets: (domain, octets) => byDomain.get(domain)!.send(octets),
-    until(wanted, count = 1, timeoutMs = 10_000): Promise<ReportedUsage[]> {
+    until(wanted, count = 1, timeoutMs = 60_000): Promise<ReportedUsage[]> {
       return new Promise((resolve, reject) => {
         const timer = setTimeout(() => {
           waiting.delete(check);

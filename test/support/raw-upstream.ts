@@ -159,11 +159,11 @@ export class RawClient {
   }
 }
 
-/** Resolves once `condition` holds; looks again and again, for twenty seconds at most. */
+/** Resolves once `condition` holds; looks again and again, for a minute at least. */
 export async function until(condition: () => boolean | Promise<boolean>, what = 'the condition'): Promise<void> {
-  for (let i = 0; i < 2000; i++) {
+  for (let i = 0; i < 6000; i++) {
     if (await condition()) return;
     await delay(10);
   }
-  throw new Error(`twenty seconds passed without ${what}`);
+  throw new Error(`a minute passed without ${what}`);
 }

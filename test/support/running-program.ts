@@ -50,7 +50,7 @@ export function startProgram(command: readonly string[], env: Readonly<Record<st
     child,
     signal: send,
     output: () => text,
-    async until(ready, limitMs = 20_000): Promise<void> {
+    async until(ready, limitMs = 60_000): Promise<void> {
       const deadline = Date.now() + limitMs;
       while (!(await ready())) {
         if (ended()) throw new Error(`${command[0]} ended: ${text}`);

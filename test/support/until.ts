@@ -1,12 +1,12 @@
 import { performance } from 'node:perf_hooks';
 
-const longestMs = 20_000;
+const longestMs = 60_000;
 
-/** Resolves once `condition` holds; it is looked at again after each turn of the event loop, for twenty seconds at most. */
+/** Resolves once `condition` holds; it is looked at again after each turn of the event loop, for a minute at most. */
 export async function until(condition: () => boolean): Promise<void> {
   const end = performance.now() + longestMs;
   while (!condition()) {
-    if (performance.now() > end) throw new Error(`twenty seconds passed without ${condition}`);
+    if (performance.now() > end) throw new Error(`a minute passed without ${condition}`);
     await new Promise((done) => setImmediate(done));
   }
 }

@@ -246,14 +246,14 @@ async function drive(gateway: GatewayProcess, quota: QuotaServer): Promise<Seen>
   const streams = quota.streams.length;
   quota.sendOctets('map', new Uint8Array([0xff]));
   await run.ask('map', '/plain');
-  const again = await quota.until((usage) => usage.domain === 'map' && usage.stream >= streams, 13, 20_000);
+  const again = await quota.until((usage) => usage.domain === 'map' && usage.stream >= streams, 13);
   assert.equal(new Set(again.slice(0, 13).map(({ message }) => message)).size, 1);
   await run.ask('map', '/plain');
   await run.ask('map', '/denied');
   // All requests are in the reports of each domain that come from now on.
   const message = quota.usages.at(-1)!.message;
-  await quota.until((usage) => usage.domain === 'map' && usage.message > message, 13, 20_000);
-  await quota.until((usage) => usage.domain === 'prefix' && usage.message > message, 2, 20_000);
+  await quota.until((usage) => usage.domain === 'map' && usage.message > message, 13);
+  await quota.until((usage) => usage.domain === 'prefix' && usage.message > message, 2);
   run.seen['totals'] = totals(quota);
   const map = await logLines(gateway, 'map', 30);
   run.seen['map log'] = map.filter((line) => !/^\/(probe|ending|falling)/.test(line));
