@@ -25,7 +25,11 @@ export class ConnectionWatch implements TimerTarget {
   readonly #timer: Timer;
   #connected = false;
   #hadOne = false;
+  /** Whether commands could be sent, as the log tells it: what fails in the handshake is neither lost nor there again. */
+  #up = false;
+  #wasUp = false;
   #lost = false;
+  #toldError = '';
   #ending = false;
   #lastError = '';
 
@@ -35,7 +39,8 @@ export class ConnectionWatch implements TimerTarget {
     this.#timer = options.timers.create(this);
     if (redis.status === 'ready' || redis.status === 'connect') this.#onConnect();
     redis.on('connect', () => this.#onConnect());
-    redis.on('ready', () => this.#timer.disable());
+    if (redis.status === 'ready') this.#up = true;
+    redis.on('ready', () => this.#onReady());
     redis.on('close', () => this.#onClose());
     redis.on('error', (error: Error) => this.#onError(error));
   }
@@ -64,19 +69,25 @@ export class ConnectionWatch implements TimerTarget {
   }
 
   #onConnect(): void {
-    const { pool, stats, log, name } = this.#options;
+    const { pool, stats } = this.#options;
     this.#connected = true;
     this.#ending = false;
     pool.cxActive++;
     pool.cxTotal++;
-    if (this.#hadOne) {
-      stats.reconnects++;
-      // One that was given up is no news: why is told by the circuit.
-      if (this.#lost) log.warning(`redis ${name} is connected again`);
-      else log.info(`redis ${name} is connected again`);
-    }
+    if (this.#hadOne) stats.reconnects++;
     this.#hadOne = true;
     if (this.#redis.status !== 'ready') this.#timer.enable(this.#options.connectTimeoutMs);
+  }
+
+  #onReady(): void {
+    const { log, name } = this.#options;
+    this.#timer.disable();
+    // One that was given up is no news: why is told by the circuit.
+    if (this.#lost) log.warning(`redis ${name} is connected again`);
+    else if (this.#wasUp) log.info(`redis ${name} is connected again`);
+    this.#up = true;
+    this.#lost = false;
+    this.#toldError = '';
   }
 
   #onClose(): void {
@@ -85,6 +96,10 @@ export class ConnectionWatch implements TimerTarget {
     if (this.#connected) {
       pool.cxActive--;
       if (this.#ending) pool.cxLocalClose++;
+    }
+    if (this.#up) {
+      this.#up = false;
+      this.#wasUp = true;
       this.#lost = !this.#ending;
       if (this.#lost) log.warning(`redis ${name}: the connection is lost`);
       else log.info(`redis ${name}: the connection was given up`);
@@ -95,6 +110,11 @@ export class ConnectionWatch implements TimerTarget {
 
   #onError(error: Error): void {
     this.#lastError = error.message;
+    // Each reason once: attempts follow each other closely. At the start whoever waits for Redis tells it.
+    if (this.#wasUp && !this.#up && this.#toldError !== error.message) {
+      this.#toldError = error.message;
+      this.#options.log.warning(`redis ${this.#options.name} cannot be used: ${error.message}`);
+    }
     if (error.message.startsWith(outOfStep)) this.end(true);
   }
 }
