@@ -20,7 +20,9 @@ const codeNames = ['UNKNOWN', 'OK', 'OVER_LIMIT'] as const;
 export function createJsonApi(limits: LimitService, health: Health, tracing: Tracing | null = null): Hono {
   const app = new Hono();
   app.all('/healthcheck', (c) => (health.healthy ? c.text('OK') : c.body(null, 500)));
-  app.use('/json', bodyLimit({ maxSize: maxBodyOctets, onError: (c) => c.text('Request Entity Too Large\n', 413) }));
+  const limitBody = bodyLimit({ maxSize: maxBodyOctets, onError: (c) => c.text('Request Entity Too Large\n', 413) });
+  // A body that does not say its length is read here, and the client may go in the middle of it.
+  app.use('/json', async (c, next) => await limitBody(c, next).catch(() => c.text('Bad Request\n', 400)));
   app.all('/json', async (c) => {
     const octets = await c.req.arrayBuffer().catch(() => null); // the client has gone in the middle of it
     const request = octets === null ? null : readRequest(octets);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test } from 'node:test';
+import { createJsonApi } from '#ratelimit/service/json-api.ts';
 import { limitFolder, ownService, startService } from '../support/running-service.ts';
 
 test('clients that go in the middle of a request, and tokens guessed at odd paths: the log stays a log', async () => {
@@ -29,4 +30,15 @@ test('clients that go in the middle of a request, and tokens guessed at odd path
     await service.program.stop();
     folder.remove();
   }
+});
+
+test('a body of no known length that breaks off is a bad request, and no error of the service', async () => {
+  const body = new ReadableStream({
+    start: (controller) => controller.enqueue(new TextEncoder().encode('{"dom')),
+    pull: (controller) => controller.error(new Error('aborted')),
+  });
+  const headers = { 'transfer-encoding': 'chunked' };
+  const request = new Request('http://a/json', { method: 'POST', headers, body, duplex: 'half' } as RequestInit);
+  const answer = await createJsonApi(null as never, null as never).request(request);
+  assert.deepEqual([answer.status, await answer.text()], [400, 'Bad Request\n']);
 });
