@@ -7,7 +7,12 @@ export interface BucketId {
   readonly entries: readonly DescriptorEntry[];
   /** The same for the same map, and for no other. */
   readonly key: string;
+  /** How many places it takes: one, and one more for each {@link octetsPerPlace} of it. */
+  readonly places: number;
 }
+
+/** Long ids are kept several times over, so that they count for as many short ones. */
+const octetsPerPlace = 256;
 
 /** A map that came with these entries: of a key that comes twice the last value counts, as in protobuf. */
 export function createBucketId(entries: readonly DescriptorEntry[]): BucketId {
@@ -18,7 +23,7 @@ export function createBucketId(entries: readonly DescriptorEntry[]): BucketId {
   }
   let key = '';
   for (const entry of sorted) key += `${entry.key.length}:${entry.key}${entry.value.length}:${entry.value}`;
-  return { entries: sorted, key };
+  return { entries: sorted, key, places: 1 + Math.floor(key.length / octetsPerPlace) };
 }
 
 /** The id as protobuf has it, without a head. Returns a fresh array. */

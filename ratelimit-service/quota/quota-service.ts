@@ -57,6 +57,8 @@ export class QuotaService implements GrpcMethod, TimerTarget {
   /** By domain and id. */
   readonly #buckets = new Map<string, QuotaBucket>();
   readonly #look: Timer;
+  /** Places that all streams have taken. */
+  #places = 0;
   #config: LimitConfig | null = null;
 
   constructor(world: QuotaWorld, limitStats: StatsStore, options: QuotaOptions) {
@@ -81,11 +83,12 @@ export class QuotaService implements GrpcMethod, TimerTarget {
     for (const holding of holdings) this.#leave(holding);
   }
 
-  /** A stream's interest in a bucket; null when there is no room for it. `had` is how many the stream has. */
+  /** A stream's interest in a bucket; null when there is no room for it. `had` is how many places the stream has. */
   join(stream: QuotaStream, domain: string, id: BucketId, had: number): Holding | null {
     const { stats, clock } = this.world;
     const { maxBucketsPerStream, maxBuckets } = this.#options;
-    if (had >= maxBucketsPerStream || stats.subscriptions >= maxBuckets) return null;
+    if (had + id.places > maxBucketsPerStream || this.#places + id.places > maxBuckets) return null;
+    this.#places += id.places;
     const key = `${domain.length}:${domain}${id.key}`;
     let bucket = this.#buckets.get(key);
     if (bucket === undefined) {
@@ -157,6 +160,7 @@ export class QuotaService implements GrpcMethod, TimerTarget {
     const { bucket } = holding;
     bucket.leave(holding);
     this.world.stats.subscriptions--;
+    this.#places -= bucket.id.places;
     if (bucket.holdings.size > 0) return;
     bucket.close();
     this.world.stats.buckets--;

@@ -27,6 +27,8 @@ export class QuotaStream implements GrpcHandler, AssignmentSink, TurnTask {
   readonly #sink: GrpcSink;
   readonly #holdings = new Map<string, Holding>();
   readonly #abandoned = new Set<string>();
+  /** What its buckets take. */
+  #places = 0;
   #domain = '';
   #actions: Action[] = [];
   #ended = false;
@@ -78,8 +80,9 @@ export class QuotaStream implements GrpcHandler, AssignmentSink, TurnTask {
 
   abandon(holding: Holding): void {
     this.#service.world.stats.abandons++;
-    const { key } = holding.bucket.id;
+    const { key, places } = holding.bucket.id;
     this.#holdings.delete(key);
+    this.#places -= places;
     if (this.#abandoned.size >= maxAbandoned) this.#abandoned.clear();
     this.#abandoned.add(key);
     this.#add({ holding, strategy: null });
@@ -105,12 +108,13 @@ export class QuotaStream implements GrpcHandler, AssignmentSink, TurnTask {
     if (holding === null) {
       // Nothing to report of what it was told to forget: the client had not heard of that yet.
       if (this.#abandoned.delete(id.key) && allowed + denied === 0) return;
-      holding = this.#service.join(this, this.#domain, id, this.#holdings.size);
+      holding = this.#service.join(this, this.#domain, id, this.#places);
       if (holding === null) {
         stats.refused++;
         return;
       }
       this.#holdings.set(id.key, holding);
+      this.#places += id.places;
     }
     stats.allowed += allowed;
     stats.denied += denied;

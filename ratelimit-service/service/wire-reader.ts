@@ -64,8 +64,8 @@ export class WireReader {
     let scale = 1;
     for (let i = 0; i < 10 && at < end; i++) {
       const octet = buf[at++]!;
-      // The tenth octet holds the 64th bit only.
-      value += (i === 9 ? octet & 0x01 : octet & 0x7f) * scale;
+      if (i === 9 && octet > 1) break; // the tenth octet holds the 64th bit only
+      value += (octet & 0x7f) * scale;
       if (octet < 0x80) {
         this.at = at;
         return value;
@@ -79,7 +79,7 @@ export class WireReader {
   /** Passes over the field with this tag. */
   skip(tag: number, end: number): void {
     const wireType = tag & 7;
-    if (tag < 8) this.failed = true;
+    if (tag < 8 || tag > maxTag) this.failed = true;
     else if (wireType === 0) this.varint(end);
     else if (wireType === 1) this.at += 8;
     else if (wireType === 2) this.at = this.sub(end);
@@ -88,5 +88,8 @@ export class WireReader {
     if (this.at > end) this.failed = true;
   }
 }
+
+/** Of the highest field number, 2^29 - 1. */
+const maxTag = 0xffff_ffff;
 
 const noOctets: Buffer = Buffer.alloc(0);

@@ -193,6 +193,25 @@ test('buckets are bounded in number and size', async () => {
   assert.deepEqual(second.news(), ['a=3: allow']);
 });
 
+test('a long bucket id takes the places of several short ones, and gives them back', async () => {
+  const { replicas } = quotaWorld(yaml, 1, { maxBucketsPerStream: 20, maxBuckets: 30 });
+  const [replica] = replicas;
+  const long = (letter: string): [string, number, number] => [`a=${letter.repeat(4000)}`, 1, 0];
+  const first = new RawStream(replica!);
+  first.report('edge', long('x'), ['a=1', 1, 0], long('y'));
+  await turn();
+  assert.deepEqual([first.news().length, replica!.stats.refused], [2, 1], 'one stream has 20 places');
+  const second = new RawStream(replica!);
+  second.report('edge', long('z'), ['a=2', 1, 0]);
+  await turn();
+  assert.deepEqual(second.news(), ['a=2: allow'], 'all together have 30');
+  first.handler.onEnd();
+  await turn();
+  second.report('edge', long('z'));
+  await turn();
+  assert.equal(second.news().length, 1);
+});
+
 test('rules in shadow mode let everything pass and are counted', async () => {
   const { time, replicas } = quotaWorld(yaml);
   const [replica] = replicas;

@@ -64,6 +64,16 @@ test('requests are read as the generic reader reads them', () => {
   );
 });
 
+test('numbers of more than 64 bits and fields that cannot be are refused, as by the reference', () => {
+  const read = (...octets: number[]): unknown => reader.read(Uint8Array.from(octets), 0, octets.length);
+  const nine = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+  assert.notEqual(read(0x18, ...nine, 0x01), null, '2^64 - 1 hits');
+  assert.equal(read(0x18, ...nine, 0x02), null, 'a 65th bit');
+  assert.equal(read(0x18, ...nine, 0x7f), null);
+  assert.notEqual(read(0xf8, 0xff, 0xff, 0xff, 0x0f, 0), null, 'the highest field');
+  assert.equal(read(0xf8, 0xff, 0xff, 0xff, 0x1f, 0), null, 'one that is higher');
+});
+
 test('octets that are no request never throw', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 60 }), (octets) => {
