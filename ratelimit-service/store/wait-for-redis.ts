@@ -36,6 +36,7 @@ export async function waitForRedis(
         await within(backoff.answerMs, world.timers, firstAnswer(client));
         return true;
       } catch (error) {
+        if (world.stopped()) break;
         const message = reason ?? (error as Error).message;
         if (backoff.maxElapsedMs > 0 && elapsedMs >= backoff.maxElapsedMs) {
           throw new Error(`cannot reach redis at ${url}: ${message}`);

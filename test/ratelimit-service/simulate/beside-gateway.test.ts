@@ -161,7 +161,7 @@ for (const seed of [1, 2, 3]) {
     const choose: Choose = (values) => values[Math.floor(random.next() * values.length)]!;
     const schema = messageSchema<RateLimit>('envoy.config.route.v3.RateLimit');
     let count = 0;
-    for (let round = 0; round < 400; round++) {
+    for (let round = 0; round < 250; round++) {
       const limit = choose<JsonObject>([
         {},
         { limit: { rate_limit: { requests_per_unit: 3, unit: 'MINUTE' } } },
@@ -202,6 +202,6 @@ for (const seed of [1, 2, 3]) {
         if (asked !== null) count++;
       }
     }
-    assert.ok(count > 800, `${count}`);
+    assert.ok(count > 500, `${count}`);
   });
 }
