@@ -34,11 +34,35 @@ function show({ name, file = '', entryFile = file, line = 0, details }) {
   console.log(typeof error === 'string' ? error : inspect(error, { depth: 4, maxStringLength: 10_000 }));
 }
 
+/** Files under way. Node 24 waits for ever for one that leaves something open, whatever its limits are. */
+const running = new Set();
+const hung = new AbortController();
+const watch = () =>
+  setTimeout(() => {
+    process.exitCode = 1;
+    console.log(`\n(fail) nothing has happened for ${hangsAfterMs} ms in ${[...running].map(shown).join(', ')}`);
+    hung.abort();
+  }, Number(hangsAfterMs));
+let watchdog = watch();
+const alive = () => {
+  clearTimeout(watchdog);
+  watchdog = watch();
+};
+
 const events = run({
+  signal: hung.signal,
   files,
   concurrency: Number(atOnce),
   timeout: Number(hangsAfterMs),
   execArgv: ['--no-warnings', `--test-timeout=${hangsAfterMs}`],
+});
+events.on('test:dequeue', ({ nesting, name }) => {
+  alive();
+  if (nesting === 0 && files.some((file) => resolve(file) === resolve(name))) running.add(name);
+});
+events.on('test:complete', ({ name }) => {
+  alive();
+  running.delete(name);
 });
 events.on('test:stdout', keep);
 events.on('test:stderr', keep);
@@ -57,6 +81,7 @@ events.on('test:fail', (event) => {
   show(event);
 });
 events.on('end', () => {
+  clearTimeout(watchdog);
   for (const path of failed) {
     const output = printed.get(path);
     if (output !== undefined) console.log(`\n--- ${shown(path)} printed\n${output.trimEnd()}\n---`);

@@ -10,7 +10,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
 // biome-ignore lint/correctness/useImportExtensions: it takes the types beside it for the module
 import { findBinary } from '../bin/runtimes.mjs';
@@ -158,6 +158,8 @@ function missing(runtime) {
 
 /** More than there are cores: much of the time goes into waiting for peers. Not many more: what is late is wrong in some tests. */
 const filesAtOnce = Math.min(availableParallelism() + 1, 8);
+/** Of the plain ones, in one process of Node. */
+const filesTogether = 20;
 /** Node compiles the same files for every test and every process of a test: what it makes of them is kept for the run. */
 const nodeCache = process.env.NODE_COMPILE_CACHE ?? join(work, 'node-cache');
 /** Milliseconds until a test, and on Node a whole file, is given up as one that hangs: far more than a slow machine needs. */
@@ -209,7 +211,35 @@ if (wants('deno')) {
     await suite('deno', deno, ['test', ...options, ...files], report, { env, isNews });
   }
 }
-async function onNode(name, node, files) {
+/** Whether a file, and what it takes from the tests' folders, has nothing to do with sockets, files, processes or time. */
+function isPlain(file) {
+  const text = readFileSync(join(root, file), 'utf8');
+  if (/from 'node:(?!assert|buffer|crypto|path|test|url|util)|peerTest/.test(text)) return false;
+  for (const [, tests, near] of text.matchAll(/from '(?:#test\/([^']+)|(\.[^']+))'/g)) {
+    const path = tests === undefined ? join(dirname(file), near) : join('test', tests);
+    if (path.endsWith('.ts') && !isPlain(path)) return false;
+  }
+  return true;
+}
+
+/**
+ * A process for each file costs Node more than most of them do: the plain ones share a few. Bun and Deno run every file by
+ * itself, so that none comes to need another.
+ */
+function inCompany(name, files) {
+  if (named.length > 0) return files;
+  const plain = files.filter(isPlain);
+  const parts = Array.from({ length: Math.ceil(plain.length / filesTogether) }, (_, i) => {
+    const part = join(work, `${name}-plain-${i}.test.mjs`);
+    const some = plain.slice(i * filesTogether, (i + 1) * filesTogether);
+    writeFileSync(part, some.map((file) => `import '${pathToFileURL(join(root, file))}';\n`).join(''));
+    return part;
+  });
+  return [...files.filter((file) => !plain.includes(file)), ...parts];
+}
+
+async function onNode(name, node, some) {
+  const files = inCompany(name, some);
   const report = join(work, `${name}.xml`);
   const args = ['--no-warnings', 'test/run-on-node.mjs', report, String(filesAtOnce), String(hangsAfterMs), ...files];
   await suite(name, node, args, report);

@@ -91,8 +91,14 @@ export async function startPebble(binary: string, options: PebbleOptions = {}): 
     [binary, '-config', join(dir, 'pebble.json'), '-dnsserver', `127.0.0.1:${dnsPort}`, '-strict'],
     faults,
   );
-  await dns.until(() => portIsOpen(dnsManagementPort));
-  await pebble.until(() => portIsOpen(port));
+  try {
+    await dns.until(() => portIsOpen(dnsManagementPort));
+    // It makes RSA keys first.
+    await pebble.until(() => portIsOpen(port), 60_000);
+  } catch (error) {
+    await stopAll(dir, [pebble, dns]);
+    throw error;
+  }
   return {
     directoryUrl: `https://127.0.0.1:${port}/dir`,
     dir,
