@@ -37,10 +37,11 @@ export const checkCommand: Command<CommandContext> = {
     say('checking rate limit configs...');
     say(`loading config directory: ${directory}`);
     const opened: string[] = [];
+    const dangling: string[] = [];
     let checked: CheckedFiles;
     try {
       checked = checkFiles(
-        configPaths(directory, given.has('ignore-dot-files')),
+        configPaths(directory, given.has('ignore-dot-files'), (path) => dangling.push(path)),
         given.has('merge-domains'),
         (path) => {
           opened.push(path);
@@ -60,7 +61,8 @@ export const checkCommand: Command<CommandContext> = {
     const { config, files, errors, hints, misplaced } = checked;
     const collisions = escaped ? [] : (config?.warnings ?? []);
     const empty = opened.length === 0 ? [`${directory}: there is no file in it, so nothing is limited`] : [];
-    const warnings = [...empty, ...misplaced, ...collisions, ...(config === null ? [] : configAdvice(files))];
+    const links = dangling.map((path) => `${path}: it is a link that leads nowhere, and is not read`);
+    const warnings = [...empty, ...links, ...misplaced, ...collisions, ...(config === null ? [] : configAdvice(files))];
     const failed = errors.length > 0 || (given.has('strict') && warnings.length > 0);
     if (json) {
       const domains = [...(config?.domains.keys() ?? [])];

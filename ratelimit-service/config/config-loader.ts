@@ -28,6 +28,8 @@ export class ConfigLoader implements ConfigSource {
   #onRefused: () => void = () => {};
   /** What was read last, so that a notice without a change is not a reload. */
   #lastRead = '';
+  /** Links without a file, found when it was read last. */
+  #dangling: string[] = [];
   #attempts = 0;
   #failures = 0;
   #files = 0;
@@ -78,7 +80,8 @@ export class ConfigLoader implements ConfigSource {
   #read(): LimitFile[] {
     this.#attempts++;
     try {
-      const files = readLimitFiles(this.#options);
+      this.#dangling = [];
+      const files = readLimitFiles(this.#options, (path) => this.#dangling.push(path));
       this.#files = files.length;
       return files;
     } catch (error) {
@@ -102,6 +105,7 @@ export class ConfigLoader implements ConfigSource {
       this.#onConfig(loadLimitConfig(files, this.#options.mergeDomains, this.#stats));
       this.#stats.configLoadSuccess++;
       this.#log.info(`loaded ${files.length} configuration files`);
+      for (const path of this.#dangling) this.#log.warning(`${path} is a link that leads nowhere, and is not read`);
       if (files.length === 0) this.#log.warning(`nothing is limited: ${this.#whyNoFiles()}`);
     } catch (error) {
       this.#stats.configLoadError++;

@@ -37,9 +37,13 @@ export interface LimitFilePath {
 
 /**
  * Finds every file, whatever its extension. Names are relative paths with dots for slashes; with `watchRoot` only those
- * beginning with the application directory and a dot count. Links to files are followed, links to directories are not.
+ * beginning with the application directory and a dot count. Links to files are followed, links to directories are not; one that leads
+ * nowhere, such as an editor's lock, is no file, and `onDangling` is told of it.
  */
-export function listLimitFiles(options: LimitFilesOptions): LimitFilePath[] {
+export function listLimitFiles(
+  options: LimitFilesOptions,
+  onDangling: (path: string) => void = () => {},
+): LimitFilePath[] {
   if (options.watchRoot && options.subdirectory === '') return [];
   const files: LimitFilePath[] = [];
   const prefix = `${options.appDirectory}.`;
@@ -49,7 +53,11 @@ export function listLimitFiles(options: LimitFilesOptions): LimitFilePath[] {
       const path = join(directory, entry.name);
       const name = nameSoFar + entry.name;
       if (entry.isDirectory()) walk(path, `${name}.`);
-      else if (statSync(path).isFile() && (!options.watchRoot || name.startsWith(prefix))) files.push({ name, path });
+      else if (!options.watchRoot || name.startsWith(prefix)) {
+        const found = statSync(path, { throwIfNoEntry: !entry.isSymbolicLink() });
+        if (found === undefined) onDangling(path);
+        else if (found.isFile()) files.push({ name, path });
+      }
     }
   };
   walk(limitDirectory(options), '');
@@ -57,6 +65,9 @@ export function listLimitFiles(options: LimitFilesOptions): LimitFilePath[] {
 }
 
 /** Reads every file that {@link listLimitFiles} finds. */
-export function readLimitFiles(options: LimitFilesOptions): LimitFile[] {
-  return listLimitFiles(options).map(({ name, path }) => ({ name, text: decodeYaml(name, readFileSync(path)) }));
+export function readLimitFiles(options: LimitFilesOptions, onDangling?: (path: string) => void): LimitFile[] {
+  return listLimitFiles(options, onDangling).map(({ name, path }) => ({
+    name,
+    text: decodeYaml(name, readFileSync(path)),
+  }));
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
@@ -84,6 +84,16 @@ test('an error whose words are the reference’s is followed by its place and wh
     const { errors, hints } = JSON.parse((await ratelimit('check', path, '--json')).out);
     assert.equal(`hint: ${hints[errors[0]]}\n`, err);
   }
+});
+
+test('a link that leads nowhere is warned of, and not read', async () => {
+  const path = directory('lock', sets['good']!);
+  symlinkSync('somebody@host:1', join(path, '.#a.yaml'));
+  const { code, err } = await ratelimit('check', path);
+  assert.deepEqual(
+    [code, err],
+    [0, `warning: ${join(path, '.#a.yaml')}: it is a link that leads nowhere, and is not read\n`],
+  );
 });
 
 test('a directory without a file is warned of: the service would limit nothing', async () => {

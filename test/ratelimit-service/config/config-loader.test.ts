@@ -129,6 +129,26 @@ for (const watchRoot of [true, false]) {
     );
   });
 
+  test(`${mode}: a link that leads nowhere, such as an editor’s lock, is no file`, async () => {
+    await withLoader(
+      { watchRoot },
+      (work) => {
+        write(work, 'current/rl/config/a.yaml', file('a'));
+        symlinkSync('somebody@host:1', join(work, 'current/rl/config/.#a.yaml'));
+      },
+      async ({ root, put, untilDomains, errors }) => {
+        await untilDomains('a');
+        put('elsewhere/b.yaml', file('b'));
+        symlinkSync(join(root, 'elsewhere/b.yaml'), join(root, 'current/rl/config/b.yaml'));
+        await untilDomains('a', 'b');
+        rmSync(join(root, 'current/rl/config/.#a.yaml'));
+        put('current/rl/config/a.yaml', file('c'));
+        await untilDomains('b', 'c');
+        assert.deepEqual(errors, []);
+      },
+    );
+  });
+
   test(`${mode}: a mistake anywhere leaves all as it was`, async () => {
     await withLoader(
       { watchRoot },
