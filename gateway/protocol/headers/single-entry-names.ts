@@ -25,7 +25,6 @@ export const singleEntryNames: ReadonlySet<string> = new Set([
   'expect',
   'grpc-accept-encoding',
   'grpc-message',
-  'grpc-status',
   'grpc-timeout',
   'if-match',
   'if-modified-since',
@@ -57,7 +56,6 @@ export const singleEntryNames: ReadonlySet<string> = new Set([
   'x-envoy-internal',
   'x-envoy-original-host',
   'x-envoy-original-path',
-  'x-envoy-ratelimited',
   'x-envoy-upstream-service-time',
   'x-forwarded-client-cert',
   'x-forwarded-for',
@@ -66,3 +64,6 @@ export const singleEntryNames: ReadonlySet<string> = new Set([
   'x-forwarded-proto',
   'x-request-id',
 ]);
+
+/** Those of which it keeps one in responses, but not in requests. */
+export const singleEntryResponseNames: ReadonlySet<string> = new Set(['grpc-status', 'x-envoy-ratelimited']);

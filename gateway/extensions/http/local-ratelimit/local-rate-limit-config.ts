@@ -46,7 +46,7 @@ export class LocalRateLimitConfig {
   readonly rules: readonly RateLimitRule[] | null;
   readonly virtualHostLimits: 'override' | 'include' | 'ignore';
   readonly stats: LocalRateLimitStats;
-  readonly runtime: RuntimeFlags;
+  readonly #runtime: RuntimeFlags;
   readonly #limiter: LocalLimiter | null;
   /** Where the members that share the limit are counted; null: it is not shared. */
   readonly #sharedBy: ClusterManager | null;
@@ -89,7 +89,7 @@ export class LocalRateLimitConfig {
       rateLimited: scope.counter('rate_limited'),
       shadowMode: scope.counter('shadow_mode'),
     };
-    this.runtime = server.runtime;
+    this.#runtime = server.runtime;
     this.#random = server.random;
     this.#clock = server.clock;
     this.#enabled = readRuntimeFraction(message.filterEnabled);
@@ -131,7 +131,7 @@ export class LocalRateLimitConfig {
   }
 
   #draw(of: Fraction | null): boolean {
-    return of !== null && fractionTakes(of, this.runtime, this.#random);
+    return of !== null && fractionTakes(of, this.#runtime, this.#random);
   }
 }
 

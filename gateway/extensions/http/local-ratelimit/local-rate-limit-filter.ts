@@ -57,13 +57,14 @@ export class LocalRateLimitFilter implements StreamDecoderFilter, StreamEncoderF
       return FilterHeadersStatus.Continue;
     }
     stats.enforced.inc();
-    streamInfo.setFlag(ResponseFlag.RateLimited);
     callbacks.sendLocalReply(config.status, limited, limited, {
       grpcStatus: config.grpcStatus,
       modifyHeaders: (response) => {
         config.responseHeaders?.apply(response, new HeadFormatContext(head, response, streamInfo));
         if (config.retryAfter && verdict.bucket !== null)
           response.headers.setIfAbsent('retry-after', String(Math.max(1, verdict.bucket.secondsToNext)));
+        // As at Envoy, formats of the headers do not see it yet.
+        streamInfo.setFlag(ResponseFlag.RateLimited);
       },
     });
     return FilterHeadersStatus.StopIteration;
@@ -108,25 +109,16 @@ export class LocalRateLimitFilter implements StreamDecoderFilter, StreamEncoderF
     }
     if (route === null || route.entry === null) return asked;
     const { rateLimits, includeVirtualHostRateLimits } = route.entry;
-    this.#addStage(rateLimits, config, head, asked);
+    this.#addStage(rateLimits, config.stage, head, asked);
     const option = includeVirtualHostRateLimits ? 'include' : config.virtualHostLimits;
     if (option === 'include' || (option === 'override' && rateLimits.length === 0))
-      this.#addStage(route.virtualHost.rateLimits, config, head, asked);
+      this.#addStage(route.virtualHost.rateLimits, config.stage, head, asked);
     return asked;
   }
 
-  #addStage(
-    rules: readonly RateLimitRule[],
-    { stage, runtime }: LocalRateLimitConfig,
-    head: RequestHead,
-    into: AskedDescriptor[],
-  ): void {
-    for (const rule of rules) {
-      if (rule.stage !== stage) continue;
-      const key = rule.disableKey;
-      if (key === '' || runtime.enabled(`ratelimit.${key}.http_filter_enabled`, 100, 100, 0))
-        this.#add(rule, head, into);
-    }
+  /** Rules with a disable_key are for the rate-limit service alone: Envoy skips them here whatever the runtime says. */
+  #addStage(rules: readonly RateLimitRule[], stage: number, head: RequestHead, into: AskedDescriptor[]): void {
+    for (const rule of rules) if (rule.stage === stage && rule.disableKey === '') this.#add(rule, head, into);
   }
 
   #add(rule: RateLimitRule, head: RequestHead, into: AskedDescriptor[]): void {

@@ -75,6 +75,18 @@ describe('local_ratelimit', () => {
     assert.deepEqual([limited.stat('rate_limited'), limited.stat('enforced')], [1, 0]);
   });
 
+  it('sets the flag of a refusal after the headers that show flags', () => {
+    const limited = new Limited({
+      token_bucket: bucket(1, 1, '9s'),
+      response_headers_to_add: [{ header: { key: 'x-flags', value: '%RESPONSE_FLAGS%' } }],
+    });
+    limited.ask();
+    const stream = limited.harness.stream();
+    stream.request(requestHead('GET', '/'));
+    assert.equal(stream.responseHead?.headers.get('x-flags'), '-');
+    assert.equal(stream.flags, 'RL');
+  });
+
   it('tells limit, remaining and reset, and retry-after', () => {
     const limited = new Limited({
       token_bucket: bucket(3, 3, '50s'),

@@ -1,5 +1,6 @@
 import type { Dice } from '#test/support/dice.ts';
-import { type Fields, metadataSpaces, randomRules } from './random-rules.ts';
+import { accessLog, anyPort, cluster, manager, randomHeaders, router, share, types } from './edge-parts.ts';
+import { type Fields, randomRules } from './random-rules.ts';
 
 /** Ports of what stands around an edge. */
 export interface EdgePeers {
@@ -22,7 +23,6 @@ export interface MadeListener {
   readonly message: Fields;
 }
 
-const types = 'type.googleapis.com/envoy.extensions.';
 const filterType = `${types}filters.http.ratelimit.v3`;
 
 /** The listener whose only rule marks where all that was reported before has come. */
@@ -133,59 +133,10 @@ export function randomListener(dice: Dice, name: string): MadeListener {
 
 const reports = (message: unknown): boolean => JSON.stringify(message).includes('apply_on_stream_done');
 
-const anyPort = { socket_address: { address: '127.0.0.1', port_value: 0 } };
-const router = {
-  name: 'envoy.filters.http.router',
-  typed_config: { '@type': `${types}filters.http.router.v3.Router` },
-};
-
-function manager(name: string, fields: Fields): Fields {
-  return {
-    name: 'hcm',
-    typed_config: {
-      '@type': `${types}filters.network.http_connection_manager.v3.HttpConnectionManager`,
-      stat_prefix: name,
-      generate_request_id: false,
-      ...fields,
-    },
-  };
-}
-
-function cluster(name: string, port: number): Fields {
-  const address = { socket_address: { address: '127.0.0.1', port_value: port } };
-  return {
-    name,
-    type: 'STATIC',
-    connect_timeout: '5s',
-    load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }] },
-  };
-}
-
 function limitService(name: string): Fields {
   return {
     timeout: '20s',
     rate_limit_service: { transport_api_version: 'V3', grpc_service: { envoy_grpc: { cluster_name: name } } },
-  };
-}
-
-/** One line of JSON for each request. */
-function accessLog(name: string): Fields {
-  return {
-    name: 'log',
-    typed_config: {
-      '@type': `${types}access_loggers.file.v3.FileAccessLog`,
-      path: `{dir}/${name}.log`,
-      log_format: {
-        json_format: {
-          path: '%REQ(:path)%',
-          code: '%RESPONSE_CODE%',
-          flags: '%RESPONSE_FLAGS%',
-          details: '%RESPONSE_CODE_DETAILS%',
-          cluster: '%UPSTREAM_CLUSTER%',
-          ...Object.fromEntries(metadataSpaces.map((space) => [space, `%DYNAMIC_METADATA(${space})%`])),
-        },
-      },
-    },
   };
 }
 
@@ -226,45 +177,6 @@ function randomFilter(dice: Dice, index: number): Fields {
   set(0.3, 'enable_retry_after_header', () => true);
   set(0.15, 'rate_limits', () => randomRules(dice, 'filter', 3));
   return filter;
-}
-
-/** All or none: what is drawn cannot be compared. */
-function share(dice: Dice): Fields {
-  return {
-    default_value: { numerator: dice.pick([0, 100, 100]), denominator: 'HUNDRED' },
-    ...(dice.chance(0.3) ? { runtime_key: dice.pick(['none_of', 'unknown_key']) } : {}),
-  };
-}
-
-const addedNames = [
-  'x-limited',
-  'x-from-service',
-  'content-type',
-  'retry-after',
-  'x-ratelimit-limit',
-  'x-envoy-ratelimited',
-  'grpc-status',
-  'server',
-] as const;
-
-function randomHeaders(dice: Dice): Fields[] {
-  return Array.from({ length: 1 + dice.below(3) }, () => ({
-    header: {
-      key: dice.pick(addedNames),
-      value: dice.pick(['1', 'by %REQ(x-a)%', '%RESPONSE_CODE%', '%REQ(x-none)%', 'text/x', '%RESPONSE_FLAGS%']),
-    },
-    ...(dice.chance(0.6)
-      ? {
-          append_action: dice.pick([
-            'APPEND_IF_EXISTS_OR_ADD',
-            'ADD_IF_ABSENT',
-            'OVERWRITE_IF_EXISTS_OR_ADD',
-            'OVERWRITE_IF_EXISTS',
-          ]),
-        }
-      : {}),
-    ...(dice.chance(0.2) ? { keep_empty_value: true } : {}),
-  }));
 }
 
 interface MadeHost {

@@ -7,6 +7,7 @@ import { Dice } from '#test/support/dice.ts';
 import { type GatewayProcess, startGateway } from '#test/support/gateway-process.ts';
 import { Http1Client } from '#test/support/http1-client.ts';
 import { edgeBootstrap, fenceListener, type MadeListener, randomListener } from './random-edge.ts';
+import { randomLocalListener } from './random-local.ts';
 import { randomRequest } from './random-request.ts';
 import { type ScriptedLimits, startScriptedLimits } from './scripted-limits.ts';
 
@@ -37,12 +38,15 @@ export interface MadeEdge {
   readonly listeners: readonly MadeListener[];
   readonly bootstrap: (peers: { app: number; limits: number }) => string;
   readonly requests: ReadonlyMap<string, readonly { readonly text: string; readonly reportsAtEnd: boolean }[]>;
+  /** Limits are of the proxies themselves: the seconds that pass show in their answers. */
+  readonly local: boolean;
 }
 
-/** Makes the edge of a seed. */
-export function makeEdge(seed: number, size: EdgeSize): MadeEdge {
+/** Makes the edge of a seed, with limits of a service or with local ones. */
+export function makeEdge(seed: number, size: EdgeSize, local = false): MadeEdge {
   const dice = new Dice(createSeededRandom(seed));
-  const listeners = Array.from({ length: size.listeners }, (_, i) => randomListener(dice, `l${i}`));
+  const listener = local ? randomLocalListener : randomListener;
+  const listeners = Array.from({ length: size.listeners }, (_, i) => listener(dice, `l${i}`));
   const requests = new Map(
     listeners.map(({ name, routes }) => [
       name,
@@ -57,6 +61,7 @@ export function makeEdge(seed: number, size: EdgeSize): MadeEdge {
     listeners,
     bootstrap: (peers) => edgeBootstrap(new Dice(createSeededRandom(rest)), listeners, peers),
     requests,
+    local,
   };
 }
 
@@ -82,7 +87,7 @@ export async function runEdge(edge: MadeEdge, envoy: string | undefined): Promis
       const client = new Http1Client(proxy.port(name));
       const seen: Outcome[] = [];
       for (const { text, reportsAtEnd } of requests)
-        seen.push(await ask(client, text, reportsAtEnd ? fence : null, limits));
+        seen.push(await ask(client, text, reportsAtEnd ? fence : null, limits, edge.local));
       client.close();
       outcomes.set(name, seen);
     }
@@ -110,11 +115,14 @@ async function ask(
   text: string,
   fence: Http1Client | null,
   limits: ScriptedLimits,
+  rounded: boolean,
 ): Promise<Outcome> {
   let answer: unknown;
   try {
     const { status, headers, body } = await client.send(text);
-    const shown = headers.filter(([name]) => !ignored.has(name)).map(([name, value]) => `${name}: ${value}`);
+    const shown = headers
+      .filter(([name]) => !ignored.has(name))
+      .map(([name, value]) => `${name}: ${rounded && seconds.has(name) ? roundedUp(value) : value}`);
     answer = { status, headers: shown.sort(), body };
   } catch (error) {
     answer = (error as Error).message;
@@ -126,11 +134,18 @@ async function ask(
 
 const ignored = new Set(['date', 'x-envoy-upstream-service-time']);
 
+const seconds = new Set(['retry-after', 'x-ratelimit-reset']);
+
+/** In units that no run of this test lasts. */
+function roundedUp(text: string): string {
+  return /^\d+$/.test(text) ? `${Math.ceil(Number(text) / 1800)} x 1800` : text;
+}
+
 /** Of the statistics: what the filters count, and what is counted of their answers. */
 function isCompared(line: string): boolean {
   return (
-    line.includes('.ratelimit.') ||
-    /^cluster\.(app|other)\.(internal\.|external\.)?upstream_rq_(\d|completed)/.test(line) ||
+    /\.ratelimit\.|\.http_local_rate_limit\./.test(line) ||
+    (/^cluster\.(app|other)\.(internal\.|external\.)?upstream_rq_(\d|completed)/.test(line) && !line.endsWith(': 0')) ||
     /^http\.l\d+\.downstream_rq_\dxx/.test(line)
   );
 }
