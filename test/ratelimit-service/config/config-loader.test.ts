@@ -135,11 +135,10 @@ for (const watchRoot of [true, false]) {
       (work) => {
         write(work, 'current/rl/config/a.yaml', file('a'));
         symlinkSync('somebody@host:1', join(work, 'current/rl/config/.#a.yaml'));
+        write(work, 'elsewhere/b.yaml', file('b'));
+        symlinkSync(join(work, 'elsewhere/b.yaml'), join(work, 'current/rl/config/b.yaml'));
       },
       async ({ root, put, untilDomains, errors }) => {
-        await untilDomains('a');
-        put('elsewhere/b.yaml', file('b'));
-        symlinkSync(join(root, 'elsewhere/b.yaml'), join(root, 'current/rl/config/b.yaml'));
         await untilDomains('a', 'b');
         rmSync(join(root, 'current/rl/config/.#a.yaml'));
         put('current/rl/config/a.yaml', file('c'));
