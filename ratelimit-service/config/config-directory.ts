@@ -1,6 +1,5 @@
-import { readFileSync, statSync } from 'node:fs';
-import { decodeYaml } from './decode-yaml.ts';
-import { listLimitFiles } from './limit-files.ts';
+import { statSync } from 'node:fs';
+import { listLimitFiles, readLimitFile } from './limit-files.ts';
 
 /**
  * Paths of the files of a directory that the service would read, or of the one file that it is. Throws the system's error.
@@ -13,5 +12,5 @@ export function configPaths(path: string, ignoreDotFiles: boolean, onDangling?: 
 
 /** The text of one file, as the service decodes it. Throws LimitConfigError, and the system's error. */
 export function readLimitText(path: string): string {
-  return decodeYaml(path, readFileSync(path));
+  return readLimitFile(path, path);
 }

@@ -1,6 +1,8 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { readBoundedFile } from '#gateway/runtime/files.ts';
 import { decodeYaml } from './decode-yaml.ts';
+import { LimitConfigError } from './limit-config-error.ts';
 
 /** One configuration file: its name in messages, and its text. */
 export interface LimitFile {
@@ -66,8 +68,19 @@ export function listLimitFiles(
 
 /** Reads every file that {@link listLimitFiles} finds. */
 export function readLimitFiles(options: LimitFilesOptions, onDangling?: (path: string) => void): LimitFile[] {
-  return listLimitFiles(options, onDangling).map(({ name, path }) => ({
-    name,
-    text: decodeYaml(name, readFileSync(path)),
-  }));
+  return listLimitFiles(options, onDangling).map(({ name, path }) => ({ name, text: readLimitFile(name, path) }));
+}
+
+/** Longest file that is read, octets: while it is parsed, seconds for each megabyte, nobody is answered. */
+const maxFileOctets = 8 * 1024 * 1024;
+
+/** The text of one file, called `name` in messages. Throws {@link LimitConfigError}, and the system's error. */
+export function readLimitFile(name: string, path: string): string {
+  const { size } = statSync(path);
+  if (size > maxFileOctets)
+    throw new LimitConfigError(
+      name,
+      `error loading config file: it has ${size} octets, ${maxFileOctets} at most are read`,
+    );
+  return decodeYaml(name, readBoundedFile(path, maxFileOctets));
 }

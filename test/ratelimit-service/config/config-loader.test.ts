@@ -148,6 +148,25 @@ for (const watchRoot of [true, false]) {
     );
   });
 
+  test(`${mode}: a file that is far too long is an error and is not read; nor are pipes and devices`, async () => {
+    await withLoader(
+      { watchRoot },
+      (work) => write(work, 'current/rl/config/a.yaml', file('a')),
+      async ({ root, put, untilDomains, untilError, domains }) => {
+        await untilDomains('a');
+        put('current/rl/config/b.yaml', `${file('b')}${'#'.repeat(8 * 1024 * 1024)}`);
+        assert.match(
+          await untilError(),
+          /b\.yaml: error loading config file: it has 8\d+ octets, 8388608 at most are read$/,
+        );
+        assert.deepEqual(domains(), ['a']);
+        symlinkSync('/dev/zero', join(root, 'current/rl/config/zero'));
+        put('current/rl/config/b.yaml', file('b'));
+        await untilDomains('a', 'b');
+      },
+    );
+  });
+
   test(`${mode}: a mistake anywhere leaves all as it was`, async () => {
     await withLoader(
       { watchRoot },
