@@ -82,9 +82,15 @@ export async function portIsOpen(port: number): Promise<boolean> {
   });
 }
 
-/** Below what systems hand out by themselves (Linux from 32768 on): no connection and no `listen(0)` of another test takes one. */
-const firstPort = 10_000;
+/**
+ * Above the fixed ports of the recorded configurations (up to 21016), below what systems hand out by themselves (Linux from
+ * 32768 on): no connection and no `listen(0)` of another test takes one.
+ */
+const firstPort = 22_000;
 const portCount = 10_000;
+/** Where runs of ports lie. */
+const firstOfRuns = 32_000;
+const portsOfRuns = 700;
 /** The UDP port with this distance is held as long as this process lives: tests that run beside this one take other ports. */
 const claimDistance = 30_000;
 
@@ -98,10 +104,10 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
-/** The first of `count` ports in a row, as {@link freePorts} are, and above all that it gives. */
+/** The first of `count` ports in a row, as {@link freePorts} are, and above all that are given otherwise. */
 export async function freePortRun(count: number): Promise<number> {
   while (true) {
-    const first = firstPort + portCount + Math.floor(Math.random() * (portCount - count));
+    const first = firstOfRuns + Math.floor(Math.random() * (portsOfRuns - count));
     let free = 0;
     while (free < count && (await claims(first + free + claimDistance)) && (await listens(first + free))) free++;
     if (free === count) return first;
