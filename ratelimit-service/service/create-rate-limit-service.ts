@@ -1,8 +1,9 @@
-import type { Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { type ServerType, serve } from '@hono/node-server';
 import type { Hono } from 'hono';
 import type { LogRegistry } from '#gateway/base/log.ts';
 import type { Clock } from '#gateway/runtime/clock.ts';
+import { openFileLimit } from '#gateway/runtime/file-limit.ts';
 import type { Random } from '#gateway/runtime/random.ts';
 import type { Timers } from '#gateway/runtime/timers.ts';
 import { createAdmin, createPlanningParts } from '../admin/create-admin.ts';
@@ -22,6 +23,7 @@ import { LocalEstimate } from '../store/local-estimate.ts';
 import { openTracing } from '../tracing/open-tracing.ts';
 import type { TracedStore } from '../tracing/otel-tracing.ts';
 import { openConfigSource, startConfigSource } from './config-sources.ts';
+import { ConnectionLimit, connectionShares } from './connection-limit.ts';
 import { createDebugApi } from './debug-api.ts';
 import { HealthApi } from './grpc-health.ts';
 import { GrpcMethods } from './grpc-method.ts';
@@ -160,11 +162,14 @@ export async function createRateLimitService(
     stats.sources.push(gate);
     return gate;
   };
+  const shares = connectionShares(openFileLimit());
+  const connections = new ConnectionLimit(shares.http, timers, log);
   const grpc = new GrpcServer(
     services,
     { maxMs: settings.GRPC_MAX_CONNECTION_AGE, graceMs: settings.GRPC_MAX_CONNECTION_AGE_GRACE },
     timers,
     random,
+    new ConnectionLimit(shares.grpc, timers, log),
     settings.GRPC_SERVER_USE_TLS ? openTls : null,
   );
   const debug = createDebugApi(limits, stats, admin);
@@ -179,6 +184,7 @@ export async function createRateLimitService(
     health.setStopping();
     source.close();
     storeWatch?.disable();
+    connections.close();
     for (const server of servers) server.close();
     await grpc.close(stopGraceMs);
     quota.close();
@@ -189,8 +195,10 @@ export async function createRateLimitService(
   };
   try {
     const all = listeners === 'all';
-    const httpPort = all ? await listenHttp(createJsonApi(limits, health, tracing), settings, '', servers) : 0;
-    const debugPort = listeners === 'none' ? 0 : await listenHttp(debug, settings, 'DEBUG_', servers);
+    const httpPort = all
+      ? await listenHttp(createJsonApi(limits, health, tracing), settings, '', servers, connections)
+      : 0;
+    const debugPort = listeners === 'none' ? 0 : await listenHttp(debug, settings, 'DEBUG_', servers, connections);
     const grpcPort = all ? await listenGrpc(grpc, settings) : 0;
     flusher.start();
     return { grpcPort, httpPort, debugPort, limits, stats, health, debug, grpc: services, close };
@@ -227,11 +235,13 @@ async function listenHttp(
   settings: Settings,
   prefix: '' | 'DEBUG_',
   servers: ServerType[],
+  connections: ConnectionLimit,
 ): Promise<number> {
   const { [`${prefix}HOST` as const]: hostname, [`${prefix}PORT` as const]: port } = settings;
   return await new Promise((resolve, reject) => {
     const server = serve({ fetch: app.fetch, hostname, port }, (bound) => {
       servers.push(server);
+      connections.guard(server as Server, { host: hostname, port: bound.port });
       resolve(bound.port);
     });
     server.on('error', (error) => {

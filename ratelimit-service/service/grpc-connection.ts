@@ -24,6 +24,9 @@ const http2Options: Http2Options = {
   initialConnectionWindowOctets: 4 * 1024 * 1024,
 };
 
+/** A client that has not said its settings after this long is given up, milliseconds. */
+const setUpMs = 20_000;
+
 /** How long a connection lives. */
 export interface ConnectionAge {
   /** After this long the client is asked to leave (GOAWAY), milliseconds. GRPC_MAX_CONNECTION_AGE */
@@ -48,6 +51,8 @@ export class GrpcConnection
   readonly #codec: Http2ServerCodec;
   readonly #age: ConnectionAge;
   readonly #ageTimer: Timer;
+  /** What is left of its age when it has been set up, milliseconds. */
+  #restMs: number;
   readonly #timers: Timers;
   readonly #allHeld: HeldOctets;
   /** Made when something is held. */
@@ -75,7 +80,9 @@ export class GrpcConnection
     this.#timers = timers;
     this.#allHeld = allHeld;
     this.#ageTimer = timers.create(this);
-    this.#ageTimer.enable(age.maxMs);
+    const firstMs = Math.min(setUpMs, age.maxMs);
+    this.#restMs = age.maxMs - firstMs;
+    this.#ageTimer.enable(firstMs);
     this.#codec = new Http2ServerCodec(this, this, http2Options);
     socket.on('data', (chunk: Uint8Array) => this.#onData(chunk));
     socket.on('drain', () => this.#onDrain());
@@ -98,8 +105,13 @@ export class GrpcConnection
   }
 
   onTimer(): void {
-    if (this.#leaving) {
+    if (this.#leaving || !this.#codec.established) {
       this.destroy();
+      return;
+    }
+    if (this.#restMs > 0) {
+      this.#ageTimer.enable(this.#restMs);
+      this.#restMs = 0;
       return;
     }
     this.drain();

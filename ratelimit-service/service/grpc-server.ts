@@ -3,6 +3,7 @@ import { pipeAddress } from '#gateway/base/address.ts';
 import type { Random } from '#gateway/runtime/random.ts';
 import type { Timers } from '#gateway/runtime/timers.ts';
 import { pathToListenOn } from '#gateway/runtime/unix-socket.ts';
+import type { ConnectionLimit } from './connection-limit.ts';
 import { type ConnectionAge, type ConnectionOwner, GrpcConnection } from './grpc-connection.ts';
 import type { GrpcServices } from './grpc-stream.ts';
 import type { GrpcTls } from './grpc-tls.ts';
@@ -10,6 +11,9 @@ import { HeldOctets } from './held-octets.ts';
 
 /** Where the gRPC server listens. */
 export type GrpcAddress = { readonly host: string; readonly port: number } | { readonly path: string };
+
+/** A silent connection is asked by TCP whether its other end is there after this long, milliseconds; as at Go's servers. */
+const probeAfterMs = 15_000;
 
 /** The gRPC server: one HTTP/2 connection a socket, by prior knowledge or over TLS. */
 export class GrpcServer implements ConnectionOwner {
@@ -20,6 +24,7 @@ export class GrpcServer implements ConnectionOwner {
   readonly #server: net.Server;
   readonly #connections = new Set<GrpcConnection>();
   readonly #held = new HeldOctets();
+  readonly #limit: ConnectionLimit;
   #whenEmpty: (() => void) | null = null;
 
   /** `tls` makes the TLS gate from the function that takes its sockets; null for none. */
@@ -28,14 +33,17 @@ export class GrpcServer implements ConnectionOwner {
     age: ConnectionAge,
     timers: Timers,
     random: Random,
+    limit: ConnectionLimit,
     tls: ((onSecure: (socket: net.Socket) => void) => GrpcTls) | null = null,
   ) {
     this.#services = services;
     this.#age = age;
     this.#timers = timers;
     this.#random = random;
+    this.#limit = limit;
     const gate = tls === null ? null : tls((socket) => this.#onSocket(socket));
-    this.#server = net.createServer({ noDelay: true }, (socket) => {
+    const options = { noDelay: true, keepAlive: true, keepAliveInitialDelay: probeAfterMs };
+    this.#server = net.createServer(options, (socket) => {
       if (gate === null) this.#onSocket(socket);
       else gate.accept(socket);
     });
@@ -43,9 +51,9 @@ export class GrpcServer implements ConnectionOwner {
 
   /** Listens; answers the port, 0 for a unix socket. Rejects when the address is taken. */
   async listen(address: GrpcAddress): Promise<number> {
+    const target = 'path' in address ? { path: pathToListenOn(pipeAddress(address.path)) } : address;
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
-      const target = 'path' in address ? { path: pathToListenOn(pipeAddress(address.path)) } : address;
       this.#server.listen(target, () => {
         this.#server.off('error', reject);
         this.#server.on('error', () => {}); // a connection that could not be accepted
@@ -53,11 +61,14 @@ export class GrpcServer implements ConnectionOwner {
       });
     });
     const bound = this.#server.address();
-    return bound !== null && typeof bound === 'object' ? bound.port : 0;
+    const port = bound !== null && typeof bound === 'object' ? bound.port : 0;
+    this.#limit.guard(this.#server, 'path' in target ? target : { ...target, port });
+    return port;
   }
 
   /** Takes no more connections, lets calls under way finish and closes after `graceMs` at the latest. */
   async close(graceMs: number): Promise<void> {
+    this.#limit.close();
     this.#server.close();
     for (const watch of [...this.#services.health.watches]) watch.endWatch();
     this.#services.methods.stop();

@@ -17,6 +17,9 @@ export interface GrpcTlsOptions {
   readonly clientSan: string;
 }
 
+/** A client that has not shaken hands after this long is given up, milliseconds. */
+const handshakeMs = 20_000;
+
 /** The files are looked at again this long after the last look, milliseconds. */
 const lookAgainMs = 1000;
 
@@ -127,6 +130,7 @@ export class GrpcTls implements StatSource {
       key,
       ALPNProtocols: ['h2'],
       minVersion: 'TLSv1.2',
+      handshakeTimeout: handshakeMs,
       ...(clientCaPath === ''
         ? {}
         : { ca: readFileSync(clientCaPath, 'utf8'), requestCert: true, rejectUnauthorized: true }),

@@ -87,6 +87,11 @@ export abstract class Http2Connection<Stream extends Http2Stream> implements Fra
   /** Highest identifier of the peer's streams that was taken. */
   protected abstract lastPeerStreamId(): number;
 
+  /** Whether the peer has said its settings: before it is nobody. */
+  get established(): boolean {
+    return this.#settingsSeen;
+  }
+
   get activeStreams(): number {
     return this.streams.size;
   }
