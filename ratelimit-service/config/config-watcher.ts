@@ -1,4 +1,4 @@
-import { existsSync, type FSWatcher, readdirSync, realpathSync, watch } from 'node:fs';
+import { existsSync, type FSWatcher, readdirSync, realpathSync, statSync, watch } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Timer, Timers, TimerTarget } from '#gateway/runtime/timers.ts';
 import { type LimitFilesOptions, limitDirectory } from './limit-files.ts';
@@ -6,15 +6,20 @@ import { type LimitFilesOptions, limitDirectory } from './limit-files.ts';
 /** Changes that come within this time of each other are one, milliseconds. */
 const settleMs = 100;
 
+/** How often it is looked without being told: network file systems tell nothing of what others do, and Deno nothing of a new link. */
+const lookMs = 5000;
+
 /**
  * Watches the configuration for changes: of the link at RUNTIME_ROOT, and of every directory that is read, in place too
  * (the reference service sees one or the other). Directories are watched, not files: a watch on a file goes deaf after
- * the first rename.
+ * the first rename. What no watch tells of is seen by a look every five seconds.
  */
 export class ConfigWatcher implements TimerTarget {
   readonly #options: LimitFilesOptions;
   readonly #onChange: () => void;
   readonly #settle: Timer;
+  readonly #look: Timer;
+  #seen = '';
   #watchers: FSWatcher[] = [];
   #closed = false;
 
@@ -22,11 +27,19 @@ export class ConfigWatcher implements TimerTarget {
     this.#options = options;
     this.#onChange = onChange;
     this.#settle = timers.create(this);
+    this.#look = timers.create(this);
     this.#watch();
+    this.#seen = this.#signature();
+    this.#look.enable(lookMs);
   }
 
-  onTimer(): void {
+  onTimer(timer: Timer): void {
     if (this.#closed) return;
+    const seen = this.#signature();
+    const changed = seen !== this.#seen;
+    this.#seen = seen;
+    this.#look.enable(lookMs);
+    if (timer === this.#look && !changed) return;
     // Directories may have come and gone, and the link may lead elsewhere.
     this.#unwatch();
     this.#watch();
@@ -36,6 +49,7 @@ export class ConfigWatcher implements TimerTarget {
   close(): void {
     this.#closed = true;
     this.#settle.disable();
+    this.#look.disable();
     this.#unwatch();
   }
 
@@ -62,6 +76,19 @@ export class ConfigWatcher implements TimerTarget {
     this.#watchers = [];
   }
 
+  /** A text that differs once a file that is read, or the list of them, has changed. */
+  #signature(): string {
+    const texts: string[] = [];
+    for (const [directory, names] of this.#directories()) {
+      try {
+        for (const name of names ?? readdirSync(directory)) texts.push(describe(join(directory, name)));
+      } catch {
+        texts.push(`${directory} is gone`);
+      }
+    }
+    return texts.join('\n');
+  }
+
   /** Directories to watch, with the names in them that matter; null for all of them. */
   #directories(): Map<string, Set<string> | null> {
     const found = new Map<string, Set<string> | null>();
@@ -84,5 +111,16 @@ export class ConfigWatcher implements TimerTarget {
       // Not there at the moment: the watch above it tells when it comes.
     }
     return found;
+  }
+}
+
+function describe(path: string): string {
+  try {
+    const status = statSync(path);
+    // What is in a directory is looked at where it is read.
+    if (status.isDirectory()) return `${path} ${status.ino}`;
+    return `${path} ${status.ino} ${status.size} ${status.mtimeMs} ${status.ctimeMs}`;
+  } catch {
+    return `${path} is not there`;
   }
 }

@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { ConfigWatcher } from '#ratelimit/config/config-watcher.ts';
+import { VirtualTime } from '#test/support/virtual-time.ts';
+
+test('what no watch tells of is seen by a look; what does not matter, and what stays, is no change', () => {
+  const root = mkdtempSync(join(tmpdir(), 'sluice-watch-'));
+  const limits = join(root, 'rl', 'config');
+  mkdirSync(limits, { recursive: true });
+  const elsewhere = join(root, 'elsewhere');
+  mkdirSync(elsewhere);
+  writeFileSync(join(elsewhere, 'a.yaml'), 'domain: one\n');
+  symlinkSync(join(elsewhere, 'a.yaml'), join(limits, 'a.yaml'));
+  const time = new VirtualTime();
+  let changes = 0;
+  const where = { root, subdirectory: 'rl', appDirectory: 'config', watchRoot: false, ignoreDotFiles: false };
+  const watcher = new ConfigWatcher(where, time.timers, () => changes++);
+  time.advance(20_000);
+  assert.equal(changes, 0);
+  // Nothing happens in the directory itself, and no event of the system is waited for.
+  appendFileSync(join(elsewhere, 'a.yaml'), '# more\n');
+  time.advance(4000);
+  assert.equal(changes, 0);
+  time.advance(1100);
+  assert.equal(changes, 1);
+  writeFileSync(join(root, 'unrelated'), '');
+  time.advance(20_000);
+  assert.equal(changes, 1);
+  rmSync(join(elsewhere, 'a.yaml'));
+  time.advance(5100);
+  assert.equal(changes, 2);
+  watcher.close();
+  appendFileSync(join(limits, 'b.yaml'), 'domain: two\n');
+  time.advance(20_000);
+  assert.equal(changes, 2);
+  rmSync(root, { recursive: true });
+});
