@@ -51,7 +51,8 @@ async function startUp(child: ChildProcess): Promise<'ready' | 'exited' | 'not r
 /** Whether an answer to query number `i` is the one that is hoped for. */
 export type Hoped = (i: number, version: 'h1' | 'h2', answer: Answer) => boolean;
 
-const chances = 12;
+/** The rarest answer that was recorded has one chance in ten: that none of so many is it happens once in a billion runs. */
+const chances = 200;
 
 /** Whether something is left to chance: weighted clusters, a cluster with several endpoints, faults. */
 function hasChance(resources: Record<string, unknown> | undefined): boolean {
@@ -62,7 +63,7 @@ function hasChance(resources: Record<string, unknown> | undefined): boolean {
 
 /**
  * Starts `proxy` with one configuration in `workDir` (where `certs/` is), sends the queries over HTTP/1.1 and HTTP/2, and
- * stops it. Where something is left to chance, a query is sent up to twelve times until the answer is the `hoped` one. Never throws for what the proxy does: that is in the recording.
+ * stops it. Where something is left to chance, a query is sent again, up to `chances` times, until the answer is the `hoped` one. Never throws for what the proxy does: that is in the recording.
  */
 export async function recordConfiguration(
   proxy: ProxyCommand,
