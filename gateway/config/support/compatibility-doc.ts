@@ -2,6 +2,7 @@ import type { DescField, DescMessage } from '@bufbuild/protobuf';
 import { protoRegistry } from '#gateway/proto/registry.ts';
 import { refusedOperators, tlsObservations } from './command-operators.ts';
 import { fieldClass, supportTable } from './field-class.ts';
+import { rateLimitObservations, runtimeObservations } from './traffic-observations.ts';
 
 const HEAD = `# Compatibility with Envoy's configuration
 
@@ -27,10 +28,10 @@ export function compatibilityDoc(): string {
     types.push(type);
   }
   const sections = types.map(section);
-  return `${HEAD}\n${summary(types)}\n${sections.join('\n')}\n${commandOperators()}`;
+  return `${HEAD}\n${summary(types)}\n${sections.join('\n')}\n${observations()}`;
 }
 
-function commandOperators(): string {
+function observations(): string {
   const refused = Object.entries(refusedOperators).map(([name, reason]) => `- \`%${name}%\`: ${reason}`);
   return [
     '## Command operators',
@@ -44,6 +45,14 @@ function commandOperators(): string {
     "Log lines, headers and counters about TLS are Envoy's, but for this:",
     '',
     ...tlsObservations.map((sentence) => `- ${sentence}`),
+    '',
+    '## What rate limits do otherwise',
+    '',
+    ...rateLimitObservations.map((sentence) => `- ${sentence}`),
+    '',
+    '## What runtimes do otherwise',
+    '',
+    ...runtimeObservations.map((sentence) => `- ${sentence}`),
     '',
   ].join('\n');
 }
