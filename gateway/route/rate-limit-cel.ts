@@ -1,4 +1,4 @@
-import { type CelResult, isCelError } from '@bufbuild/cel';
+import { celText } from '#gateway/base/cel-text.ts';
 import { octetText } from '#gateway/base/octet-text.ts';
 import { ConfigError, joinPath } from '#gateway/config/diagnostics.ts';
 import { typeNameOf, unpackAny } from '#gateway/proto/registry.ts';
@@ -19,7 +19,7 @@ export function compileCelDescriptor({ typedConfig }: TypedExtensionConfig): Rat
   const evaluate = compiled(exprSpecifier);
   return {
     entry({ head, streamInfo }) {
-      const value = textOf(evaluate({ request: head, response: null, streamInfo }));
+      const value = celText(evaluate({ request: head, response: null, streamInfo }));
       if (value === null) return skipIfError ? 'skip' : null;
       return { key, value };
     },
@@ -37,19 +37,4 @@ function compiled(expression: Descriptor['exprSpecifier']): CelEvaluation {
     throw error;
   }
   throw new ConfigError('extension.typed_config', 'an expression is required');
-}
-
-/** A value as Envoy writes it: scalars as they are; null for an error and for what has no text. */
-function textOf(result: CelResult): string | null {
-  if (isCelError(result)) return null;
-  switch (typeof result) {
-    case 'string':
-      return result;
-    case 'boolean':
-    case 'bigint':
-    case 'number':
-      return String(result);
-    default:
-      return null;
-  }
 }

@@ -1,5 +1,6 @@
-import { type CelInput, type CelResult, celEnv, isCelError, parse, plan } from '@bufbuild/cel';
+import { type CelInput, type CelResult, celEnv, parse, plan } from '@bufbuild/cel';
 import { RE2JS } from 're2js';
+import { celText } from '#gateway/base/cel-text.ts';
 import { decodeMessage, encodeMessage, typeNameOf, unpackAny } from '#gateway/proto/registry.ts';
 import type { Expr, ParsedExpr } from '#proto-types/cel/expr/syntax_pb.ts';
 import type { TypedExtensionConfig } from '#proto-types/envoy/config/core/v3/extension_pb.ts';
@@ -40,7 +41,7 @@ export function celEntry({ typedConfig }: TypedExtensionConfig, where: string): 
     optional: skipIfError,
     evaluated: {
       fields: fields.map(({ field }) => field),
-      of: (values) => textOf(evaluate(bindings(fields, values))),
+      of: (values) => celText(evaluate(bindings(fields, values))),
     },
   };
 }
@@ -77,18 +78,4 @@ function bindings(fields: readonly CelField[], values: readonly (string | null)[
     if (value !== null) groups[group].set(name, read(value));
   });
   return { request, source };
-}
-
-/** A value as Envoy writes it; null for an error and for what has no text. */
-function textOf(result: CelResult): string | null {
-  if (isCelError(result)) return null;
-  switch (typeof result) {
-    case 'string':
-    case 'boolean':
-    case 'bigint':
-    case 'number':
-      return String(result);
-    default:
-      return null;
-  }
 }

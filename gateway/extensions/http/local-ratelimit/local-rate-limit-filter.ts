@@ -1,14 +1,7 @@
-import {
-  type DecoderFilterCallbacks,
-  type EncoderFilterCallbacks,
-  FilterDataStatus,
-  FilterHeadersStatus,
-  FilterTrailersStatus,
-  type StreamDecoderFilter,
-  type StreamEncoderFilter,
-} from '#gateway/api/http-filter.ts';
+import { FilterHeadersStatus } from '#gateway/api/http-filter.ts';
 import { ResponseFlag } from '#gateway/api/response-flags.ts';
 import type { RateLimitRule } from '#gateway/api/route.ts';
+import { PassThroughFilter } from '#gateway/http/pass-through-filter.ts';
 import type { RequestHead, ResponseHead } from '#gateway/protocol/headers/message-head.ts';
 import { HeadFormatContext } from '#gateway/route/format-context.ts';
 import type { AskedDescriptor, LimitVerdict } from './local-limiter.ts';
@@ -17,23 +10,17 @@ import type { LocalRateLimitConfig } from './local-rate-limit-config.ts';
 const limited = 'local_rate_limited';
 
 /** Limits requests with token buckets of this process. Envoy's local_ratelimit filter. */
-export class LocalRateLimitFilter implements StreamDecoderFilter, StreamEncoderFilter {
+export class LocalRateLimitFilter extends PassThroughFilter {
   #config: LocalRateLimitConfig;
-  #callbacks!: DecoderFilterCallbacks;
   #verdict: LimitVerdict | null = null;
 
   constructor(config: LocalRateLimitConfig) {
+    super();
     this.#config = config;
   }
 
-  setDecoderFilterCallbacks(callbacks: DecoderFilterCallbacks): void {
-    this.#callbacks = callbacks;
-  }
-
-  setEncoderFilterCallbacks(_callbacks: EncoderFilterCallbacks): void {}
-
-  decodeHeaders(head: RequestHead): FilterHeadersStatus {
-    const callbacks = this.#callbacks;
+  override decodeHeaders(head: RequestHead): FilterHeadersStatus {
+    const callbacks = this.callbacks;
     const config = (callbacks.routeConfig() as LocalRateLimitConfig | null) ?? this.#config;
     this.#config = config;
     if (!config.enabled) return FilterHeadersStatus.Continue;
@@ -70,15 +57,7 @@ export class LocalRateLimitFilter implements StreamDecoderFilter, StreamEncoderF
     return FilterHeadersStatus.StopIteration;
   }
 
-  decodeData(): FilterDataStatus {
-    return FilterDataStatus.Continue;
-  }
-
-  decodeTrailers(): FilterTrailersStatus {
-    return FilterTrailersStatus.Continue;
-  }
-
-  encodeHeaders({ headers }: ResponseHead): FilterHeadersStatus {
+  override encodeHeaders({ headers }: ResponseHead): FilterHeadersStatus {
     const verdict = this.#verdict;
     if (verdict === null || verdict.bucket === null) return FilterHeadersStatus.Continue;
     if (verdict.headers ?? this.#config.xRateLimitHeaders) {
@@ -90,19 +69,9 @@ export class LocalRateLimitFilter implements StreamDecoderFilter, StreamEncoderF
     return FilterHeadersStatus.Continue;
   }
 
-  encodeData(): FilterDataStatus {
-    return FilterDataStatus.Continue;
-  }
-
-  encodeTrailers(): FilterTrailersStatus {
-    return FilterTrailersStatus.Continue;
-  }
-
-  onDestroy(): void {}
-
   #descriptors(config: LocalRateLimitConfig, head: RequestHead): readonly AskedDescriptor[] {
     const asked: AskedDescriptor[] = [];
-    const { route } = this.#callbacks;
+    const { route } = this.callbacks;
     if (config.rules !== null) {
       for (const rule of config.rules) this.#add(rule, head, asked);
       return asked;
@@ -122,7 +91,7 @@ export class LocalRateLimitFilter implements StreamDecoderFilter, StreamEncoderF
   }
 
   #add(rule: RateLimitRule, head: RequestHead, into: AskedDescriptor[]): void {
-    const { streamInfo, route } = this.#callbacks;
+    const { streamInfo, route } = this.callbacks;
     const descriptor = rule.descriptor(head, streamInfo, route === null ? null : route.entry);
     if (descriptor !== null) into.push({ descriptor, headers: rule.xRateLimitHeaders });
   }

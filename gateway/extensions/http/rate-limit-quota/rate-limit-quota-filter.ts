@@ -1,10 +1,5 @@
-import {
-  type DecoderFilterCallbacks,
-  FilterDataStatus,
-  FilterHeadersStatus,
-  FilterTrailersStatus,
-  type StreamDecoderFilter,
-} from '#gateway/api/http-filter.ts';
+import { FilterHeadersStatus } from '#gateway/api/http-filter.ts';
+import { PassThroughDecoderFilter } from '#gateway/http/pass-through-filter.ts';
 import type { RequestHead } from '#gateway/protocol/headers/message-head.ts';
 import { HeadFormatContext } from '#gateway/route/format-context.ts';
 import type { MatchContext } from '#gateway/route/matching/match-context.ts';
@@ -20,24 +15,20 @@ const previewMetadata = 'envoy.extensions.http_filters.rate_limit_quota.preview_
  * Puts requests into buckets, and lets through what their quota allows: decided here, by what the quota service assigned.
  * Envoy's rate_limit_quota filter.
  */
-export class RateLimitQuotaFilter implements StreamDecoderFilter, SkippedMatch<BucketAction> {
+export class RateLimitQuotaFilter extends PassThroughDecoderFilter implements SkippedMatch<BucketAction> {
   readonly #config: RateLimitQuotaConfig;
-  #callbacks!: DecoderFilterCallbacks;
   /** The first match that was passed over (keep_matching): its bucket is counted in, but does not decide. */
   #preview: BucketAction | null = null;
 
   constructor(config: RateLimitQuotaConfig) {
+    super();
     this.#config = config;
   }
 
-  setDecoderFilterCallbacks(callbacks: DecoderFilterCallbacks): void {
-    this.#callbacks = callbacks;
-  }
-
-  decodeHeaders(head: RequestHead): FilterHeadersStatus {
+  override decodeHeaders(head: RequestHead): FilterHeadersStatus {
     const config = this.#config;
     if (!config.enabled) return FilterHeadersStatus.Continue;
-    const callbacks = this.#callbacks;
+    const callbacks = this.callbacks;
     const scope = callbacks.routeConfig() === null ? config : overridden(config, callbacks.allRouteConfigs());
     const context: MatchContext = { request: head, response: null, streamInfo: callbacks.streamInfo };
     const action = scope.matchers.find(context, this);
@@ -58,16 +49,6 @@ export class RateLimitQuotaFilter implements StreamDecoderFilter, SkippedMatch<B
     action.deny.send(callbacks, head);
     return FilterHeadersStatus.StopIteration;
   }
-
-  decodeData(): FilterDataStatus {
-    return FilterDataStatus.Continue;
-  }
-
-  decodeTrailers(): FilterTrailersStatus {
-    return FilterTrailersStatus.Continue;
-  }
-
-  onDestroy(): void {}
 
   onSkippedMatch(action: BucketAction): void {
     this.#preview ??= action;

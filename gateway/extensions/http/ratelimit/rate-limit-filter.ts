@@ -1,16 +1,9 @@
 import type { GrpcUnaryCallbacks } from '#gateway/api/async-client.ts';
-import {
-  type DecoderFilterCallbacks,
-  type EncoderFilterCallbacks,
-  FilterDataStatus,
-  FilterHeadersStatus,
-  FilterTrailersStatus,
-  type StreamDecoderFilter,
-  type StreamEncoderFilter,
-} from '#gateway/api/http-filter.ts';
+import { FilterDataStatus, FilterHeadersStatus, FilterTrailersStatus } from '#gateway/api/http-filter.ts';
 import { ResponseFlag } from '#gateway/api/response-flags.ts';
 import type { RateLimitDescriptor, RateLimitRule, Route } from '#gateway/api/route.ts';
 import type { Cancellable, ClusterInfo } from '#gateway/api/upstream.ts';
+import { PassThroughFilter } from '#gateway/http/pass-through-filter.ts';
 import type { RequestHead, ResponseHead } from '#gateway/protocol/headers/message-head.ts';
 import { HeadFormatContext } from '#gateway/route/format-context.ts';
 import { addHeader } from '#gateway/route/head-fields.ts';
@@ -25,9 +18,8 @@ const noBody = '';
 const rateLimited = 'x-envoy-ratelimited';
 
 /** Asks the rate-limit service about a request before it goes on. Envoy's ratelimit filter. */
-export class RateLimitFilter implements StreamDecoderFilter, StreamEncoderFilter, GrpcUnaryCallbacks {
+export class RateLimitFilter extends PassThroughFilter implements GrpcUnaryCallbacks {
   readonly #config: RateLimitConfig;
-  #callbacks!: DecoderFilterCallbacks;
   #state: 'idle' | 'calling' | 'complete' | 'responded' = 'idle';
   /** True while the call is being made: an answer that comes within it does not need `continueDecoding`. */
   #initiating = false;
@@ -41,16 +33,11 @@ export class RateLimitFilter implements StreamDecoderFilter, StreamEncoderFilter
   #responseHeaders: string[] | null = null;
 
   constructor(config: RateLimitConfig) {
+    super();
     this.#config = config;
   }
 
-  setDecoderFilterCallbacks(callbacks: DecoderFilterCallbacks): void {
-    this.#callbacks = callbacks;
-  }
-
-  setEncoderFilterCallbacks(_callbacks: EncoderFilterCallbacks): void {}
-
-  decodeHeaders(head: RequestHead): FilterHeadersStatus {
+  override decodeHeaders(head: RequestHead): FilterHeadersStatus {
     const config = this.#config;
     if (!config.enabled) return FilterHeadersStatus.Continue;
     if (config.requestType !== 'both') {
@@ -63,29 +50,21 @@ export class RateLimitFilter implements StreamDecoderFilter, StreamEncoderFilter
     return waits ? FilterHeadersStatus.StopIteration : FilterHeadersStatus.Continue;
   }
 
-  decodeData(): FilterDataStatus {
+  override decodeData(): FilterDataStatus {
     return this.#state === 'calling' ? FilterDataStatus.StopIterationAndWatermark : FilterDataStatus.Continue;
   }
 
-  decodeTrailers(): FilterTrailersStatus {
+  override decodeTrailers(): FilterTrailersStatus {
     return this.#state === 'calling' ? FilterTrailersStatus.StopIteration : FilterTrailersStatus.Continue;
   }
 
-  encodeHeaders(head: ResponseHead): FilterHeadersStatus {
+  override encodeHeaders(head: ResponseHead): FilterHeadersStatus {
     this.#response = head;
     this.#addResponseHeaders(head, false);
     return FilterHeadersStatus.Continue;
   }
 
-  encodeData(): FilterDataStatus {
-    return FilterDataStatus.Continue;
-  }
-
-  encodeTrailers(): FilterTrailersStatus {
-    return FilterTrailersStatus.Continue;
-  }
-
-  onDestroy(): void {
+  override onDestroy(): void {
     if (this.#state === 'calling') {
       this.#state = 'complete';
       this.#call?.cancel();
@@ -108,10 +87,10 @@ export class RateLimitFilter implements StreamDecoderFilter, StreamEncoderFilter
   }
 
   #begin(head: RequestHead): void {
-    const { route } = this.#callbacks;
+    const { route } = this.callbacks;
     const entry = route === null ? null : route.entry;
     if (route === null || entry === null) return;
-    const cluster = this.#callbacks.clusterInfo;
+    const cluster = this.callbacks.clusterInfo;
     if (cluster === null) return;
     this.#cluster = cluster;
     const descriptors = this.#descriptors(route, head, false);
@@ -124,9 +103,9 @@ export class RateLimitFilter implements StreamDecoderFilter, StreamEncoderFilter
 
   #ask(descriptors: readonly RateLimitDescriptor[], callbacks: GrpcUnaryCallbacks): void {
     const config = this.#config;
-    const perRoute = this.#callbacks.routeConfig() as RateLimitRouteConfig | null;
+    const perRoute = this.callbacks.routeConfig() as RateLimitRouteConfig | null;
     const domain = perRoute === null || perRoute.domain === '' ? config.domain : perRoute.domain;
-    const hits = this.#callbacks.streamInfo.filterState?.get('envoy.ratelimit.hits_addend');
+    const hits = this.callbacks.streamInfo.filterState?.get('envoy.ratelimit.hits_addend');
     const request = writeRateLimitRequest(domain, descriptors, typeof hits === 'number' ? hits : 0);
     const call = config.client.unary(method, request, config.timeoutMs, null, callbacks);
     if (this.#state === 'calling') this.#call = call;
@@ -134,7 +113,7 @@ export class RateLimitFilter implements StreamDecoderFilter, StreamEncoderFilter
 
   #descriptors(route: Route, head: RequestHead, atEnd: boolean): RateLimitDescriptor[] {
     const found: RateLimitDescriptor[] = [];
-    const perRoute = this.#callbacks.routeConfig() as RateLimitRouteConfig | null;
+    const perRoute = this.callbacks.routeConfig() as RateLimitRouteConfig | null;
     const own = perRoute?.rules ?? this.#config.rules;
     if (own !== null) {
       for (const rule of own) this.#apply(rule, route, head, atEnd, found);
@@ -169,7 +148,7 @@ export class RateLimitFilter implements StreamDecoderFilter, StreamEncoderFilter
 
   #apply(rule: RateLimitRule, route: Route, head: RequestHead, atEnd: boolean, into: RateLimitDescriptor[]): void {
     if (rule.applyOnStreamDone !== atEnd) return;
-    const descriptor = rule.descriptor(head, this.#callbacks.streamInfo, route.entry, this.#response);
+    const descriptor = rule.descriptor(head, this.callbacks.streamInfo, route.entry, this.#response);
     if (descriptor === null) return;
     into.push(descriptor);
     if (!atEnd) this.#headerOptions.push(rule.xRateLimitHeaders);
@@ -177,7 +156,7 @@ export class RateLimitFilter implements StreamDecoderFilter, StreamEncoderFilter
 
   #onAnswer(answer: RateLimitAnswer): void {
     const config = this.#config;
-    const { streamInfo } = this.#callbacks;
+    const { streamInfo } = this.callbacks;
     const cluster = this.#cluster!;
     const stats = config.statsOf(cluster.stats.scope);
     this.#state = 'complete';
@@ -197,7 +176,7 @@ export class RateLimitFilter implements StreamDecoderFilter, StreamEncoderFilter
     if (over && config.enforced) {
       this.#state = 'responded';
       streamInfo.setFlag(ResponseFlag.RateLimited);
-      this.#callbacks.sendLocalReply(config.limitedStatus, answer.body ?? noBody, 'request_rate_limited', {
+      this.callbacks.sendLocalReply(config.limitedStatus, answer.body ?? noBody, 'request_rate_limited', {
         grpcStatus: config.grpcStatus,
         modifyHeaders: (head) => {
           this.#addResponseHeaders(head, true);
@@ -223,15 +202,15 @@ export class RateLimitFilter implements StreamDecoderFilter, StreamEncoderFilter
       return;
     }
     this.#state = 'responded';
-    this.#callbacks.streamInfo.setFlag(ResponseFlag.RateLimitServiceError);
-    this.#callbacks.sendLocalReply(config.errorStatus, noBody, 'rate_limiter_error');
+    this.callbacks.streamInfo.setFlag(ResponseFlag.RateLimitServiceError);
+    this.callbacks.sendLocalReply(config.errorStatus, noBody, 'rate_limiter_error');
   }
 
   #goOn(requestHeaders: readonly string[]): void {
     for (let i = 0; i < requestHeaders.length; i += 2) {
       addHeader(this.#head!, requestHeaders[i]!, requestHeaders[i + 1]!);
     }
-    if (!this.#initiating) this.#callbacks.continueDecoding();
+    if (!this.#initiating) this.callbacks.continueDecoding();
   }
 
   #addResponseHeaders(head: ResponseHead, localReply: boolean): void {
@@ -247,7 +226,7 @@ export class RateLimitFilter implements StreamDecoderFilter, StreamEncoderFilter
 
   /** Rules with `apply_on_stream_done` are told to the service now; nobody waits for the answer. */
   #reportAtEnd(head: RequestHead): void {
-    const { route } = this.#callbacks;
+    const { route } = this.callbacks;
     if (route === null || route.entry === null) return;
     const descriptors = this.#descriptors(route, head, true);
     if (descriptors.length > 0) this.#ask(descriptors, deaf);
